@@ -1,0 +1,84 @@
+# Ranvier: every job is a target. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+FEED   ?=
+ARGS   ?=
+STAMP_RUN := $(VENV)/.run-ready
+STAMP_DEV := $(VENV)/.dev-ready
+WEB_SRC := $(shell find platform/web -path '*/node_modules' -prune -o -type f -print 2>/dev/null)
+WEB_OUT := platform/ranvier/gateway/web/static/index.html
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+.PHONY: run
+run: $(STAMP_RUN) $(WEB_OUT) ## set up, then run the platform on its embedded defaults (FEED=path for your own files)
+	@exec $(BIN)/ranvier run $(if $(FEED),--feed "$(FEED)") $(ARGS)
+
+.PHONY: test
+test: $(STAMP_DEV) $(WEB_OUT) ## set up, then run all the tests
+	@scripts/browser.sh
+	@echo "== tests"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+.PHONY: lint
+lint: $(STAMP_DEV) ## ruff, mypy and the layer contracts
+	@echo "== ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "== mypy" && $(BIN)/mypy
+	@echo "== import-linter" && $(BIN)/lint-imports
+
+.PHONY: format
+format: $(STAMP_DEV) ## reformat and fix what ruff can
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+.PHONY: backtest
+backtest: $(STAMP_RUN) ## score the predictors on your files: make backtest FEED=path
+	@$(BIN)/ranvier backtest "$(FEED)" $(ARGS)
+
+.PHONY: web
+web: $(WEB_OUT) ## build the web page
+
+.PHONY: ontology
+ontology: $(STAMP_DEV) ## check the Turtle files and compile what the platform loads
+	@$(BIN)/python -m ranvier.ontology.compile
+
+.PHONY: lock
+lock: ## pin the dependencies again, with hashes and without addresses
+	@scripts/lock.sh $(UV)
+
+.PHONY: wheel
+wheel: $(STAMP_DEV) $(WEB_OUT) ## build the wheel into dist/
+	@$(UV) build --wheel --quiet --out-dir dist && ls dist/*.whl
+
+.PHONY: clean
+clean: ## remove what the targets made (the stores under .ranvier stay)
+	rm -rf $(VENV) .tools dist build site platform/web/node_modules platform/ranvier/gateway/web/static
+
+.tools/bin/uv:
+	@echo "== getting uv"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Ranvier needs Python 3.11 or newer; '$(PYTHON)' is older. Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv
+
+$(BIN)/python: | $(if $(findstring .tools,$(UV)),.tools/bin/uv)
+	@$(UV) venv --quiet --python $(PYTHON) $(VENV)
+
+$(STAMP_RUN): requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "== installing what the platform needs"
+	@[ -f $(STAMP_DEV) ] || $(UV) pip sync --python $(BIN)/python requirements/run.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+$(STAMP_DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "== installing what development and tests need"
+	@$(UV) pip sync --python $(BIN)/python requirements/dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@ $(STAMP_RUN)
+
+$(WEB_OUT): $(WEB_SRC)
+	@scripts/web.sh $(UV)

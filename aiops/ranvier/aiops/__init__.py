@@ -1,0 +1,1 @@
+"""The models: predictors that implement the twin's `Predictor` port."""

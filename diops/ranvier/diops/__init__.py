@@ -1,0 +1,1 @@
+"""The decision: how far it may rely on the twin."""

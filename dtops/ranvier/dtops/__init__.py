@@ -1,0 +1,1 @@
+"""The twin: state, synchronisation, simulation, scoring and fidelity, backtests, reconciliation."""

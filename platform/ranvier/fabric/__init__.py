@@ -1,0 +1,1 @@
+"""What is measured: event log, ingest, topology graph, time series, ledger, catalogue and lineage."""
