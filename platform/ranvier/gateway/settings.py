@@ -1,0 +1,181 @@
+"""`Settings`: one frozen, typed tree. Defaults ◄ settings file (TOML) ◄ environment ◄ command line.
+
+A setting `twin.step_s` is `RANVIER_TWIN__STEP_S` in the environment. `docs/settings.md` lists every one
+and a test holds it to this file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ranvier.ontology.errors import InputError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoreSettings(_Section):
+    """Where the embedded stores live and how much they may take."""
+
+    folder: Path = Field(Path(".ranvier"), description="Folder of the embedded stores; made when missing.")
+    log_partitions: int = Field(
+        4, ge=1, le=1024, description="Partitions of each new topic of the event log."
+    )
+    series_memory_mb: int = Field(
+        192, ge=64, description="Memory that the time series engine may use, in MB."
+    )
+    log_retention_s: float | None = Field(
+        86_400.0, gt=0, description="Seconds that consumed log records are kept; None keeps them for ever."
+    )
+    series_retention_s: float | None = Field(
+        None, gt=0, description="Seconds that measurements are kept; None keeps them for ever."
+    )
+
+
+class ApiSettings(_Section):
+    """Where the HTTP API and the page listen."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; anything but loopback is your choice.")
+    port: int = Field(8321, ge=0, le=65_535, description="TCP port; 0 takes a free one.")
+    max_event_bytes: int = Field(
+        64 * 2**20, gt=0, description="Largest body that an ingest call may send, bytes."
+    )
+    max_lag_records: int = Field(
+        200_000,
+        gt=0,
+        description="Records that the sinks may be behind before ingest calls are told to wait.",
+    )
+
+
+class IngestSettings(_Section):
+    """How records leave the log for the stores."""
+
+    batch_records: int = Field(2_000, gt=0, description="Records taken from the log in one step, at most.")
+    max_skew_s: float = Field(
+        300.0, ge=0, description="Seconds that an event may lie in the future before it is refused."
+    )
+
+
+class TwinSettings(_Section):
+    """What the twin follows and when it forecasts."""
+
+    kpis: tuple[str, ...] = Field(
+        (
+            "RRU.PrbTotDl", "DRB.UEThpDl", "DRB.MeanActiveUeDl", "RRC.ConnMean", "DRB.RlcSduDelayDl",
+            "MDT.M1.RSRP", "MDT.M1.SINR", "MDT.M5.UEThpDl",
+        ),
+        description="Quantities that the twin forecasts, by their names in the ontology.",
+    )  # fmt: skip
+    step_s: float = Field(10.0, gt=0, description="Grid on which the twin follows the network, seconds.")
+    issue_every_s: float = Field(10.0, gt=0, description="Seconds between two issues of forecasts.")
+    horizons_s: tuple[float, ...] = Field(
+        (10.0, 30.0, 60.0, 300.0), description="How far ahead forecasts look, seconds; multiples of the step."
+    )
+    window_steps: int = Field(90, ge=2, description="Steps of the recent past that a forecast sees.")
+    grace_s: float = Field(
+        3.0, ge=0, description="Seconds to wait for the stragglers of a period before the twin moves on."
+    )
+    primary: str = Field("statistical", description="Model whose forecasts back decisions, by its name.")
+    max_targets: int = Field(
+        20_000, gt=0, description="Series that the twin forecasts at most; more are shown."
+    )
+
+
+class FidelitySettings(_Section):
+    """How fidelity is kept and what it allows."""
+
+    window_s: float = Field(1_800.0, gt=0, description="Rolling window of live fidelity, seconds.")
+    block_s: float = Field(120.0, gt=0, description="Length of a block of the block bootstrap, seconds.")
+    confidence: float = Field(0.9, gt=0, lt=1, description="Level of fidelity's interval, a probability.")
+    rely_above: float = Field(
+        0.2, ge=0, le=1, description="Lower end of the interval from which to rely fully."
+    )
+
+
+class FeedSettings(_Section):
+    """The feed of the main job: the built-in emulated network, or the user's own files."""
+
+    path: Path | None = Field(
+        None, description="File, folder or archive to replay; None is the emulated network."
+    )
+    mapping: Path | None = Field(
+        None, description="Column mapping of CSV files (TOML); None is the built-in one."
+    )
+    replay_speed: float = Field(10.0, gt=0, description="Times faster than recorded; silences are skipped.")
+    emulated_sites: int = Field(
+        7, ge=1, le=400, description="Sites of the emulated network, three cells each."
+    )
+    emulated_seed: int = Field(1, ge=0, description="Seed of the emulated network.")
+    backfill_s: float = Field(
+        3_600.0, ge=0, description="Past that the emulated network sends at its start, s."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of one platform."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="RANVIER_", env_nested_delimiter="__"
+    )
+
+    tenant: str = Field("default", description="Whose data this platform keeps where a request names nobody.")
+    network: str = Field("", description="Network that a feed belongs to; empty takes the feed's own name.")
+    store: StoreSettings = StoreSettings()
+    api: ApiSettings = ApiSettings()
+    ingest: IngestSettings = IngestSettings()
+    twin: TwinSettings = TwinSettings()
+    fidelity: FidelitySettings = FidelitySettings()
+    feed: FeedSettings = FeedSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        **_: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment comes before what the file said, and no .env file is read."""
+        return env_settings, init_settings
+
+
+def load_settings(file: Path | None = None, **overrides: dict[str, Any]) -> Settings:
+    """Settings from a TOML file and the environment, with the command line's `overrides` on top.
+
+    Raises InputError that names each setting, what it expected and what came.
+    """
+    try:
+        settings = Settings(**_from_toml(file))
+        return settings if not overrides else _overridden(settings, overrides)
+    except ValidationError as error:
+        details = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e.get('input')!r})" for e in error.errors()
+        )
+        raise InputError("valid settings", details, "see docs/settings.md") from None
+
+
+def _from_toml(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        return tomllib.loads(file.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise InputError(
+            "a settings file in TOML", f"{file}: {error}", "correct it or leave it out"
+        ) from None
+
+
+def _overridden(settings: Settings, overrides: dict[str, dict[str, Any]]) -> Settings:
+    tree = settings.model_dump()
+    for section, values in overrides.items():
+        if isinstance(values, dict):
+            tree[section] = {**tree[section], **{k: v for k, v in values.items() if v is not None}}
+        elif values is not None:
+            tree[section] = values
+    return Settings.model_validate(tree)
