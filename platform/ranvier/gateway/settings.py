@@ -134,14 +134,15 @@ class Settings(BaseSettings):
     feed: FeedSettings = FeedSettings()
 
     @classmethod
-    def settings_customise_sources(
+    def settings_customise_sources(  # noqa: D102
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        **_: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment comes before what the file said, and no .env file is read."""
+        del settings_cls, dotenv_settings, file_secret_settings  # no .env file is read
         return env_settings, init_settings
 
 
