@@ -1,0 +1,1 @@
+"""The HTTP API: one router a file, over a running `Platform`."""
