@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ranvier.dtops.forecast import Forecast
 from ranvier.dtops.twin_state import TwinState
 from ranvier.fabric.ports import SeriesFrame

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ranvier.dtops.forecast import Target
 from ranvier.fabric.snapshot import Snapshot
 

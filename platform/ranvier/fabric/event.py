@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+
 from ranvier.fabric.alarm import Alarm
 from ranvier.fabric.dead_letter import DeadLetter
 from ranvier.fabric.measurement import MeasurementReport

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.snapshot import Node, Relation, Snapshot
 from ranvier.fabric.topology_change import TopologyChange
