@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ranvier.diops.gate import reliance
 
-ORDER = {"do not rely": 0, "rely with margin": 1, "rely": 2}
+ORDER = {"refuse": 0, "advise": 1, "rely": 2}
 fidelities = st.floats(-2, 1)
 
 
@@ -19,9 +19,9 @@ fidelities = st.floats(-2, 1)
     [
         (0.5, 0.4, 0.6, "rely"),
         (0.5, 0.3, 0.6, "rely"),
-        (0.5, 0.1, 0.6, "rely with margin"),
-        (0.5, 0.0, 0.6, "do not rely"),
-        (-0.5, -0.9, -0.1, "do not rely"),
+        (0.5, 0.1, 0.6, "advise"),
+        (0.5, 0.0, 0.6, "refuse"),
+        (-0.5, -0.9, -0.1, "refuse"),
     ],
 )
 def test_the_lower_end_of_the_interval_decides(value: float, low: float, high: float, expected: str) -> None:
@@ -32,7 +32,7 @@ def test_the_lower_end_of_the_interval_decides(value: float, low: float, high: f
 def test_an_undefined_fidelity_is_never_relied_on(missing: int) -> None:
     figures = [0.9, 0.8, 0.95]
     figures[missing] = math.nan
-    assert reliance(*figures, rely_above=0.1).reliance == "do not rely"
+    assert reliance(*figures, rely_above=0.1).reliance == "refuse"
 
 
 @given(low=fidelities, better=st.floats(0, 1), bar=st.floats(0, 1))

@@ -1,0 +1,116 @@
+"""How the command line reaches the platform: the running one, or the stores themselves.
+
+    running.json names a live platform ► HTTP
+    else                               ► open the stores, ask the same application in process
+
+Either way a command makes the same calls and prints the same answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from ranvier.ontology.errors import InputError, NotFound, RanvierError, StoreError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from ranvier.gateway.settings import Settings
+
+RUNFILE = "running.json"
+
+
+class Connection:
+    """Calls of the HTTP API that raise what the API reports."""
+
+    def __init__(self, client: httpx.Client, live: bool) -> None:
+        self._client, self.live = client, live
+
+    def get(self, path: str, **params: Any) -> Any:
+        """The JSON answer of a GET; parameters that are None are left out."""
+        given = {key: value for key, value in params.items() if value is not None}
+        return self._answer(self._client.get(path, params=given))
+
+    def post(self, path: str, body: Any = None, **params: Any) -> Any:
+        """The JSON answer of a POST with a JSON body."""
+        return self._answer(self._client.post(path, json=body, params=params))
+
+    def send(self, path: str, raw: IO[bytes], content_type: str, **params: Any) -> Any:
+        """The JSON answer of a POST of bytes, read as a stream."""
+        headers = {"content-type": content_type}
+        chunks = iter(lambda: raw.read(2**16), b"")
+        return self._answer(self._client.post(path, content=chunks, headers=headers, params=params))
+
+    def pages(self, path: str, limit: int, **params: Any) -> list[dict[str, Any]]:
+        """Up to `limit` items of a list, following its cursors."""
+        items: list[dict[str, Any]] = []
+        cursor = None
+        while len(items) < limit:
+            page = self.get(path, cursor=cursor, limit=min(limit - len(items), 500), **params)
+            items += page["items"]
+            cursor = page.get("next")
+            if cursor is None:
+                break
+        return items
+
+    @staticmethod
+    def _answer(response: httpx.Response) -> Any:
+        if response.is_success:
+            return response.json()
+        try:
+            problem = response.json()
+        except ValueError:
+            problem = {}
+        kind: type[RanvierError] = NotFound if response.status_code == 404 else InputError
+        if response.status_code >= 500:
+            kind = StoreError
+        raise kind(
+            str(problem.get("expected") or "a request that the platform accepts"),
+            str(problem.get("got") or problem.get("detail") or f"HTTP {response.status_code}"),
+            str(problem.get("remedy") or "see docs/api.md"),
+        )
+
+
+@contextmanager
+def connect(settings: Settings) -> Iterator[Connection]:
+    """The running platform, or one opened in process over the stores for the time of the command."""
+    url = running_url(settings.store.folder)
+    headers = {"X-Ranvier-Tenant": settings.tenant}
+    if url is not None:
+        import httpx
+
+        with httpx.Client(base_url=url, timeout=60, headers=headers, trust_env=False) as client:
+            yield Connection(client, live=True)
+        return
+    with _in_process(settings, headers) as connection:
+        yield connection
+
+
+@contextmanager
+def _in_process(settings: Settings, headers: dict[str, str]) -> Iterator[Connection]:
+    from starlette.testclient import TestClient
+
+    from ranvier.gateway.api.app import create_app
+    from ranvier.gateway.bootstrap import open_platform
+
+    with open_platform(settings) as platform:
+        client = TestClient(create_app(platform), base_url="http://127.0.0.1", headers=headers)
+        try:
+            yield Connection(client, live=False)
+        finally:
+            client.close()
+
+
+def running_url(folder: Path) -> str | None:
+    """The address of the platform that runs on these stores; None when none does."""
+    try:
+        entry = json.loads((folder / RUNFILE).read_text())
+        os.kill(int(entry["pid"]), 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(entry["url"])

@@ -1,0 +1,89 @@
+"""Commands that keep the house: dead letters, catalogue, ontology."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ranvier.gateway.cli.connection import connect
+from ranvier.gateway.cli.options import AsJson, Limit, options_of
+from ranvier.gateway.cli.output import field, say, say_json, show
+
+deadletter = typer.Typer(help="Records that could not be used, with their reasons.")
+catalogue = typer.Typer(help="The datasets: whose, how good, and where from.")
+ontology = typer.Typer(help="What exists: classes, relations, quantities, units.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.add_typer(deadletter, name="deadletter", no_args_is_help=True)
+    app.add_typer(catalogue, name="catalogue", no_args_is_help=True)
+    app.add_typer(ontology, name="ontology", no_args_is_help=True)
+
+
+# ---------------------------------------------------------------- dead letters
+@deadletter.command("list")
+def deadletter_list(context: typer.Context, limit: Limit = 50, as_json: AsJson = False) -> None:
+    """The newest dead letters."""
+    names = ("id", "recorded_at", "source", "position", "reason")
+    with connect(options_of(context).settings()) as platform:
+        show(platform.pages("/v1/deadletters", limit), as_json, [(name, field(name)) for name in names])
+
+
+@deadletter.command("show")
+def deadletter_show(context: typer.Context, letter_id: str, as_json: AsJson = False) -> None:
+    """One dead letter with its bytes."""
+    with connect(options_of(context).settings()) as platform:
+        letter = platform.get(f"/v1/deadletters/{letter_id}")
+    if as_json:
+        say_json(letter)
+        return
+    for name in ("id", "recorded_at", "source", "position", "adapter", "reason"):
+        say(f"{name:12} {letter[name]}")
+    say(f"\n{letter['raw']}")
+
+
+@deadletter.command("replay")
+def deadletter_replay(
+    context: typer.Context,
+    letter_id: Annotated[str | None, typer.Argument(help="Which one; all of them if not given.")] = None,
+    limit: Limit = 10_000,
+    as_json: AsJson = False,
+) -> None:
+    """Read dead letters again, after what was wrong has been put right."""
+    with connect(options_of(context).settings()) as platform:
+        letters = platform.pages("/v1/deadletters", limit) if letter_id is None else [{"id": letter_id}]
+        answers = [
+            {"id": letter["id"], **platform.post(f"/v1/deadletters/{letter['id']}/replay")}
+            for letter in letters
+        ]
+    show(answers, as_json, [(name, field(name)) for name in ("id", "accepted", "refused")])
+
+
+# ---------------------------------------------------------------- catalogue
+@catalogue.command("list")
+def catalogue_list(context: typer.Context, limit: Limit = 100, as_json: AsJson = False) -> None:
+    """The datasets with their quality figures."""
+    names = ("id", "title", "owner", "licence", "completeness", "timeliness", "validity")
+    with connect(options_of(context).settings()) as platform:
+        show(platform.pages("/v1/catalogue", limit), as_json, [(name, field(name)) for name in names])
+
+
+@catalogue.command("show")
+def catalogue_show(
+    context: typer.Context,
+    dataset_id: str,
+    dcat: Annotated[bool, typer.Option("--dcat", help="As DCAT 3 in JSON-LD.")] = False,
+) -> None:
+    """One dataset, as JSON."""
+    suffix = "/dcat" if dcat else ""
+    with connect(options_of(context).settings()) as platform:
+        say_json(platform.get(f"/v1/catalogue/{dataset_id}{suffix}"))
+
+
+@catalogue.command("lineage")
+def catalogue_lineage(context: typer.Context, dataset_id: str) -> None:
+    """Where a dataset came from, down to the files and the runs, as OpenLineage events."""
+    with connect(options_of(context).settings()) as platform:
+        say_json(platform.get(f"/v1/catalogue/{dataset_id}/lineage"))
