@@ -1,0 +1,122 @@
+"""Writes the configuration as the network's resource model: JSON nested by class, after TS 28.541 and 28.532."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from ranvier.gateway.emulator import names
+from ranvier.gateway.emulator.city import Cell, City
+from ranvier.gateway.emulator.iso_time import iso
+
+BANDWIDTH_MHZ = 40
+ARFCN = 632_628
+
+
+class Antenna(NamedTuple):
+    """What operators change of a cell: down-tilt in degrees and power in dBm."""
+
+    tilt_deg: float
+    power_dbm: float
+
+
+def write(city: City, antennas: Mapping[int, Antenna], at_ns: int) -> bytes:
+    """The whole configuration valid from `at_ns`; `antennas` by cell index."""
+    elements = [_element(city, site, antennas) for site in range(1, city.config.sites + 1)]
+    document = {
+        "snapshotTime": iso(at_ns),
+        "SubNetwork": [
+            {
+                "id": city.config.city,
+                "attributes": {"userLabel": "Emulated network, not a real one"},
+                "ManagedElement": elements,
+            }
+        ],
+    }
+    return msgspec.json.encode(document)
+
+
+def _element(city: City, site: int, antennas: Mapping[int, Antenna]) -> dict[str, Any]:
+    cells = city.cells_of(site)
+    latitude, longitude = city.position(cells[0].x_m, cells[0].y_m)
+    return {
+        "id": f"gNB-{site}",
+        "attributes": {
+            "userLabel": f"Emulated site {site}",
+            "vendorName": "Ranvier emulated network",
+            "locationName": f"{city.config.city} {site}",
+            "latitude": latitude,
+            "longitude": longitude,
+        },
+        "GNBDUFunction": [
+            {
+                "id": "1",
+                "attributes": {"gNBId": site, "gNBDUId": site},
+                "NRCellDU": [_cell_du(city, cell) for cell in cells],
+                "NRSectorCarrier": [_carrier(cell, antennas[cell.index]) for cell in cells],
+            }
+        ],
+        "GNBCUCPFunction": [
+            {
+                "id": "1",
+                "attributes": {"gNBId": site},
+                "NRCellCU": [_cell_cu(city, cell) for cell in cells],
+            }
+        ],
+        "GNBCUUPFunction": [{"id": "1", "attributes": {"gNBId": site, "gNBCUUPId": site}}],
+    }
+
+
+def _cell_du(city: City, cell: Cell) -> dict[str, Any]:
+    carrier = names.full(city, cell.site, f"GNBDUFunction=1,NRSectorCarrier={cell.sector}")
+    return {
+        "id": str(cell.sector),
+        "attributes": {
+            "cellLocalId": cell.sector,
+            "nRPCI": cell.pci,
+            "arfcnDL": ARFCN,
+            "bSChannelBwDL": BANDWIDTH_MHZ,
+            "administrativeState": "UNLOCKED",
+            "nRSectorCarrierRef": [carrier],
+        },
+    }
+
+
+def _carrier(cell: Cell, antenna: Antenna) -> dict[str, Any]:
+    return {
+        "id": str(cell.sector),
+        "attributes": {
+            "txDirection": "DL_AND_UL",
+            "configuredMaxTxPower": antenna.power_dbm,
+            "arfcnDL": ARFCN,
+            "bSChannelBwDL": BANDWIDTH_MHZ,
+        },
+        "CommonBeamformingFunction": [
+            {
+                "id": "1",
+                "attributes": {
+                    "digitalAzimuth": round(cell.azimuth_deg),
+                    "digitalTilt": round(antenna.tilt_deg),
+                },
+            }
+        ],
+    }
+
+
+def _cell_cu(city: City, cell: Cell) -> dict[str, Any]:
+    others = (city.cells[index] for index in city.neighbours[cell.index])
+    return {
+        "id": str(cell.sector),
+        "attributes": {"cellLocalId": cell.sector},
+        "NRCellRelation": [
+            {
+                "id": f"{other.site}-{other.sector}",
+                "attributes": {
+                    "adjacentNRCellRef": names.full(city, other.site, names.cu(other)),
+                    "isHOAllowed": True,
+                },
+            }
+            for other in others
+        ],
+    }
