@@ -1,0 +1,8 @@
+"""`ADAPTERS`: every source adapter by its name, in the order in which they look at a file."""
+
+from __future__ import annotations
+
+from ranvier.fabric.sources.drive_test import DriveTest
+from ranvier.fabric.sources.source import Source
+
+ADAPTERS: dict[str, Source] = {adapter.name: adapter for adapter in (DriveTest(),)}

@@ -1,0 +1,130 @@
+"""`Columns`: a mapping made ready for one header: where each value stands and what it may be."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ranvier.fabric.sources.mappings.drive_test_mapping import DriveTestMapping, ValueColumn
+from ranvier.fabric.topology_change import Scalar
+from ranvier.ontology.errors import RanvierError
+from ranvier.ontology.ontology import Ontology
+
+_INF = float("inf")
+
+
+class Cell(NamedTuple):
+    """What a row says of the serving cell."""
+
+    node_id: str
+    node_class: str
+    mode: str
+    properties: dict[str, Scalar]
+
+
+class _Value(NamedTuple):
+    at: int
+    column: str
+    quantity: str
+    unit: str
+    low: float
+    high: float
+    sentinels: frozenset[float]
+    scale: float
+    offset: float
+    fault: str
+
+
+class Columns:
+    """The columns of one file by their index."""
+
+    def __init__(self, mapping: DriveTestMapping, names: list[str], ontology: Ontology) -> None:
+        self._missing = frozenset(mapping.missing)
+        self._of = mapping.cell
+        self.time = names.index(mapping.time.column)
+        self.ue = None if mapping.ue.id is None else names.index(mapping.ue.id)
+        classes = set() if mapping.cell is None else set(mapping.cell.classes.values())
+        self._plans: dict[str | None, tuple[_Value, ...]] = {
+            node_class: tuple(
+                _compiled(value, names, ontology)
+                for value in mapping.value
+                if value.cell_classes is None or node_class in value.cell_classes
+            )
+            for node_class in {None, *classes}
+        }
+        if mapping.cell is not None:
+            self._id, self._mode = names.index(mapping.cell.id), names.index(mapping.cell.mode)
+            self._properties = {name: names.index(column) for name, column in mapping.cell.properties.items()}
+        self._last: tuple[list[str], Cell] | None = None
+
+    def values(self, fields: list[str]) -> dict[str, float]:
+        """Quantity to value. Raises ValueError where a value is no number or out of its bounds."""
+        found: dict[str, float] = {}
+        missing = self._missing
+        for value in self._plans[self._class(fields)]:
+            index, column, quantity, unit, low, high, sentinels, scale, offset, fault = value
+            text = fields[index]
+            if text in missing:
+                continue
+            if fault:
+                raise ValueError(fault)
+            try:
+                number = float(text)
+            except ValueError:
+                raise ValueError(
+                    f"expected a number of {quantity} in column {column}; got {text!r};"
+                    " correct it, or declare it as missing in the mapping"
+                ) from None
+            if number in sentinels:
+                continue
+            number = number * scale + offset
+            if not low <= number <= high or number in (_INF, -_INF):
+                raise ValueError(
+                    f"expected {quantity} in [{low:g}, {high:g}] {unit}; got {text!r} in column {column};"
+                    " correct it, or declare it as a sentinel in the mapping"
+                )
+            found[quantity] = number
+        return found
+
+    def cell(self, fields: list[str]) -> Cell | None:
+        """The serving cell, or None where the row names none."""
+        assert self._of is not None
+        identity, mode = fields[self._id], fields[self._mode]
+        if identity in self._missing or mode in self._missing:
+            return None
+        node_class = self._of.classes[mode]
+        properties: dict[str, Scalar] = {
+            name: fields[index]
+            for name, index in self._properties.items()
+            if fields[index] not in self._missing
+        }
+        return Cell(f"{node_class}={identity}", node_class, mode, properties)
+
+    def _class(self, fields: list[str]) -> str | None:
+        if self._of is None:
+            return None
+        mode = fields[self._mode]
+        if mode in self._missing:
+            return None
+        try:
+            return self._of.classes[mode]
+        except KeyError:
+            known = ", ".join(self._of.classes)
+            raise ValueError(
+                f"expected a mode among {known}; got {mode!r}; declare it under [cell.classes] of the mapping"
+            ) from None
+
+
+def _compiled(value: ValueColumn, names: list[str], ontology: Ontology) -> _Value:
+    low, high, sentinels, fault = -_INF, _INF, set(value.sentinels), ""
+    try:
+        quantity = ontology.quantity(value.quantity)
+        ontology.check_unit(value.quantity, value.unit)
+        low = -_INF if quantity.minimum is None else quantity.minimum
+        high = _INF if quantity.maximum is None else quantity.maximum
+        sentinels |= set(quantity.sentinels)
+    except RanvierError as error:
+        fault = str(error)
+    return _Value(
+        names.index(value.column), value.column, value.quantity, value.unit, low, high,
+        frozenset(sentinels), value.scale, value.offset, fault,
+    )  # fmt: skip

@@ -1,0 +1,50 @@
+"""`Mappings`: all declared mappings that a run uses, the user's before the shipped ones."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+
+from ranvier.fabric.sources.mappings.drive_test_mapping import DriveTestMapping
+from ranvier.ontology.errors import InputError
+from ranvier.ontology.ontology import Ontology
+
+Mapping = DriveTestMapping
+_KINDS: dict[str, type[Mapping]] = {"drive-test": DriveTestMapping}
+
+
+def load_mapping(text: str, name: str) -> Mapping:
+    """The mapping in TOML `text`. Raises InputError with `name`, the field and the reason."""
+    try:
+        document = tomllib.loads(text)
+        kind = _KINDS[document.get("format", "drive-test")]
+        return msgspec.convert(document, kind)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError("a mapping in TOML", f"{name}: {error}", "see docs/sources.md") from None
+    except (KeyError, TypeError):
+        raise InputError(
+            f"format = one of {', '.join(_KINDS)}", f"{name}: {document['format']!r}", "see docs/sources.md"
+        ) from None
+    except msgspec.ValidationError as error:
+        raise InputError("a mapping as in docs/sources.md", f"{name}: {error}", "correct it") from None
+
+
+@cache
+def shipped() -> tuple[DriveTestMapping, ...]:
+    """The mappings that ship with Ranvier."""
+    text = files("ranvier.fabric.sources.mappings").joinpath("raca-2020.toml").read_text("utf-8")
+    return (load_mapping(text, "raca-2020.toml"),)
+
+
+class Mappings(msgspec.Struct, frozen=True):
+    """The mappings of a run; `drive_tests` are tried in order, and the first whose columns fit is taken."""
+
+    drive_tests: tuple[DriveTestMapping, ...] = msgspec.field(default_factory=shipped)
+
+    def check(self, ontology: Ontology) -> None:
+        """Raises OntologyError or UnitMismatch at the first mapping that contradicts the ontology."""
+        for mapping in self.drive_tests:
+            mapping.check(ontology)
