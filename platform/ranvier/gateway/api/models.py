@@ -23,7 +23,7 @@ class Model(BaseModel):
 class Problem(BaseModel):
     """What went wrong (RFC 9457)."""
 
-    type: str = Field(examples=["https://ranvier.dev/problems/input"])
+    type: str = Field(examples=["urn:ranvier:problem:not-found"])
     title: str
     status: int
     detail: str
@@ -110,6 +110,7 @@ class Neighbourhood(Model):
     node: NodeItem
     neighbours: list[NodeItem]
     relations: list[RelationItem]
+    truncated: bool = Field(description="There are more neighbours than `limit`")
 
 
 class HistoryPage(Model):
@@ -230,10 +231,10 @@ class ForecastPage(Model):
 
 
 class RelianceItem(Model):
-    """How far a decision may rely on it: "rely", "advise" (a person decides) or "refuse", and why."""
+    """How far a decision may rely on a forecast with this fidelity, and why."""
 
-    verdict: Literal["rely", "advise", "refuse"]
-    reasons: list[str]
+    verdict: Literal["rely", "rely with margin", "do not rely"]
+    reason: str
 
 
 class FreshForecast(ForecastItem):

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, Literal, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
+from ranvier.diops.gate import Verdict
 from ranvier.dtops.forecast import Tail, Target
 from ranvier.fabric.dead_letter import DeadLetter
 from ranvier.fabric.ports import FOREVER_NS, EventLog, GraphStore, Ledger, SeriesStore
 from ranvier.ontology.ontology import Ontology
 
 
-class Whose(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Whose:
     """The tenant and the network that a request is about."""
 
     tenant: str = "default"
@@ -179,14 +181,6 @@ class ForecastRequest:
     as_of_ns: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reliance:
-    """The gate's verdict: how far a decision may rely on a forecast with this fidelity, and why."""
-
-    verdict: Literal["rely", "advise", "refuse"]
-    reasons: tuple[str, ...] = ()
-
-
 # ---------------------------------------------------------------- ingest
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -228,6 +222,11 @@ class Catalogue(Protocol):
 
 class Platform(Protocol):
     """A running platform, as the API sees it."""
+
+    @property
+    def whose(self) -> Whose:
+        """The tenant and network that a request means when it names none."""
+        ...
 
     @property
     def log(self) -> EventLog:
@@ -299,6 +298,6 @@ class Platform(Protocol):
         """Forecast now and seal it. Raises NotFound for an unknown target or model."""
         ...
 
-    def reliance(self, figure: FidelityFigure | None) -> Reliance:
+    def reliance(self, figure: FidelityFigure | None) -> Verdict:
         """The gate's verdict on a forecast that this fidelity backs; None: no fidelity is known."""
         ...

@@ -24,10 +24,7 @@ def parse_time_ns(text: str, name: str) -> int:
 
     Raises InputError, naming the parameter `name`.
     """
-    if _WHOLE.fullmatch(text):
-        nanoseconds = int(text)
-    else:
-        nanoseconds = _parse_rfc3339(text, name)
+    nanoseconds = int(text) if _WHOLE.fullmatch(text) else _parse_rfc3339(text, name)
     if not 0 <= nanoseconds <= FOREVER_NS:
         raise _refused(text, name)
     return nanoseconds

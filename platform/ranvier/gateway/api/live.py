@@ -1,0 +1,163 @@
+"""`/v1/live`: server-sent events, one snapshot of the live figures a second."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from itertools import islice
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from ranvier.fabric.alarm import Alarm
+from ranvier.fabric.event import ALARMS, DEAD_LETTERS, decode
+from ranvier.fabric.ports import Record
+from ranvier.gateway.api.dead_letters import letter_item, own_letter
+from ranvier.gateway.api.fidelity import fidelity_item
+from ranvier.gateway.api.models import AlarmItem, DeadLetterItem, FiguresItem, LiveSnapshot
+from ranvier.gateway.api.newest import ends_of, newest_first
+from ranvier.gateway.api.platform import FidelityQuery, LiveFigures, Platform, Whose
+from ranvier.gateway.api.request import PlatformOf, WhoseOf
+from ranvier.gateway.api.times import format_time, format_time_or_none
+from ranvier.ontology.errors import InputError
+
+router = APIRouter(prefix="/v1/live", tags=["live"])
+_NEWEST = 50
+_SCANNED = 1_000
+_TICK_S = 0.1
+
+
+class Follower:
+    """One viewer's place in the topics of alarms and dead letters."""
+
+    def __init__(self, platform: Platform, whose: Whose) -> None:
+        self._platform, self._whose = platform, whose
+        self._seen: dict[str, dict[int, int]] = {ALARMS: {}, DEAD_LETTERS: {}}
+
+    def snapshot(self) -> LiveSnapshot:
+        """The figures now, and the newest alarms and dead letters since the snapshot before, newest first."""
+        platform = self._platform
+        now_ns = platform.now_ns()
+        fidelity = platform.fidelity(FidelityQuery(self._whose))
+        return LiveSnapshot(
+            at=format_time(now_ns),
+            figures=figures_item(platform.figures(), now_ns),
+            fidelity=[fidelity_item(figure, platform.ontology) for figure in fidelity],
+            alarms=self._alarms(),
+            dead_letters=self._letters(),
+        )
+
+    def _alarms(self) -> list[AlarmItem]:
+        found = ((record, _own_alarm(record, self._whose)) for record in self._new(ALARMS))
+        return [_alarm_item(alarm) for _, alarm in islice((f for f in found if f[1]), _NEWEST) if alarm]
+
+    def _letters(self) -> list[DeadLetterItem]:
+        found = ((record, own_letter(record, self._whose)) for record in self._new(DEAD_LETTERS))
+        return [letter_item(r, letter) for r, letter in islice((f for f in found if f[1]), _NEWEST) if letter]
+
+    def _new(self, topic: str) -> list[Record]:
+        ends, seen = ends_of(self._platform.log, topic), self._seen[topic]
+        self._seen[topic] = ends
+        fresh = {partition: end for partition, end in ends.items() if end > seen.get(partition, 0)}
+        newest = islice(newest_first(self._platform.log, topic, fresh), _SCANNED)
+        return [r for r in newest if r.offset >= seen.get(r.partition, 0)]
+
+
+@router.get(
+    "",
+    operation_id="followLive",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "Messages of the event `live`, each a LiveSnapshot, one a second until you go",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+    },
+)
+async def follow_live(
+    request: Request,
+    platform: PlatformOf,
+    whose: WhoseOf,
+    messages: Annotated[
+        int | None, Query(ge=1, le=1_000_000, description="End after so many; never if left out")
+    ] = None,
+) -> StreamingResponse:
+    """The live figures, fidelity, and what came in since the message before."""
+    stream = _messages(Follower(platform, whose), request, messages)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+@router.get("/snapshot", operation_id="getLive")
+def get_live(platform: PlatformOf, whose: WhoseOf) -> LiveSnapshot:
+    """One such message, for those who would rather ask."""
+    return Follower(platform, whose).snapshot()
+
+
+async def _messages(follower: Follower, request: Request, count: int | None) -> AsyncIterator[str]:
+    closing: threading.Event = request.app.state.closing
+    sent = 0
+    while not closing.is_set():
+        snapshot = await run_in_threadpool(follower.snapshot)
+        yield f"event: live\ndata: {snapshot.model_dump_json()}\n\n"
+        sent += 1
+        if sent == count or await _gone(request, closing, request.app.state.live_interval_s):
+            return
+
+
+async def _gone(request: Request, closing: threading.Event, interval_s: float) -> bool:
+    """Wait for the next message; whether the viewer or the platform went meanwhile."""
+    ends_at = asyncio.get_running_loop().time() + interval_s
+    while (left_s := ends_at - asyncio.get_running_loop().time()) > 0:
+        if closing.is_set():
+            return True
+        await asyncio.sleep(min(_TICK_S, left_s))
+    return await request.is_disconnected()
+
+
+def figures_item(figures: LiveFigures, now_ns: int) -> FiguresItem:
+    """The figures as the API shows them."""
+    return FiguresItem(
+        uptime_s=max(0, now_ns - figures.started_at_ns) / 1e9,
+        feed=figures.feed,
+        feed_emulated=figures.feed_emulated,
+        twin_lag_p50_s=figures.twin_lag_p50_s,
+        twin_lag_p99_s=figures.twin_lag_p99_s,
+        events_per_s=figures.events_per_s,
+        points_per_s=figures.points_per_s,
+        events_accepted=figures.events_accepted,
+        events_refused=figures.events_refused,
+        points_accepted=figures.points_accepted,
+        forecasts_issued=figures.forecasts_issued,
+        forecasts_scored=figures.forecasts_scored,
+        watermark=format_time_or_none(figures.watermark_ns),
+        as_of=format_time_or_none(figures.as_of_ns),
+        sink_lag=dict(figures.sink_lag),
+    )
+
+
+def _own_alarm(record: Record, whose: Whose) -> Alarm | None:
+    try:
+        payload = decode(record.value)
+    except (InputError, msgspec.MsgspecError):
+        return None
+    if not isinstance(payload, Alarm):
+        return None
+    return payload if (payload.tenant, payload.network) == (whose.tenant, whose.network) else None
+
+
+def _alarm_item(alarm: Alarm) -> AlarmItem:
+    return AlarmItem(
+        alarm_id=alarm.alarm_id,
+        object_id=alarm.object_id,
+        at=format_time(alarm.event_time_ns),
+        severity=alarm.perceived_severity,
+        type=alarm.alarm_type,
+        probable_cause=alarm.probable_cause,
+        specific_problem=alarm.specific_problem,
+        text=alarm.additional_text,
+    )
