@@ -1,8 +1,9 @@
 """`LocalTime`: time stamps as text, in a declared format and zone, to nanoseconds since the Unix epoch.
 
 A local time in the hour when clocks go back has two readings, and one in the hour that clocks skip has
-none. Of two readings the one nearest to the row before is taken: a log that runs through the hour reads
-right. With no row before, the mapping says which.
+none. Of two readings the earlier is taken, unless it lies more than a minute behind the row before: a log
+that runs through the hour reads right, and a row a little late stays so. With no row before, the mapping
+says which.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ranvier.ontology.errors import InputError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REMEDY = "correct the row, or format and zone of the mapping's [time]"
+_LATE_NS = 60_000_000_000
 _NANOSECONDS = {"epoch_s": 1_000_000_000, "epoch_ms": 1_000_000}
 
 
@@ -65,7 +67,7 @@ class LocalTime:
                 f"a local time of {self._zone.key}", f"{text!r}, which clocks skip there", _REMEDY
             )
         if near_ns is not None:
-            return min(early_ns, late_ns, key=lambda reading: abs(reading - near_ns))
+            return early_ns if early_ns >= near_ns - _LATE_NS else late_ns
         if self._ambiguous == "reject":
             raise InputError(f"a local time that occurs once in {self._zone.key}", f"{text!r}", _REMEDY)
         return early_ns if self._ambiguous == "earlier" else late_ns

@@ -74,20 +74,16 @@ def test_summer_time_is_an_hour_ahead_of_utc(context):
 
 
 def test_the_hour_that_occurs_twice_is_read_on_from_the_row_before(context):
-    rows = [
-        row(time=t, day="2019.10.27")
-        for t in ("00.59.59", "01.00.00", "01.59.59", "01.00.00", "01.59.59", "02.00.00")
-    ]
-    instants = [r.start_ns // SECOND_NS for r in payloads(read(context, *rows), MeasurementReport)]
+    times = ["00.59.59", "01.00.00", "01.30.00", "01.59.59", "01.00.00", "01.30.00", "01.59.59", "02.00.00"]
+    records = read(context, *(row(time=time, day="2019.10.27") for time in times))
+    instants = [report.start_ns // SECOND_NS for report in payloads(records, MeasurementReport)]
     first = 1_572_134_399  # 2019-10-26 23:59:59 UTC
-    assert [t - first for t in instants] == [0, 1, 3600, 3601, 7200, 7201]
+    assert [t - first for t in instants] == [0, 1, 1801, 3600, 3601, 5401, 7200, 7201]
 
 
 def test_an_hour_that_clocks_skip_is_a_dead_letter(context):
-    _, bad = read(context, row(time="00.59.59", day="2020.03.29"), row(time="01.30.00", day="2020.03.29"))[
-        -3:-1
-    ]
-    assert isinstance(bad, Bad)
+    rows = [row(time=time, day="2020.03.29") for time in ("00.59.59", "01.30.00")]
+    (bad,) = [record for record in read(context, *rows) if isinstance(record, Bad)]
     assert "clocks skip" in bad.letter.reason
 
 

@@ -19,7 +19,7 @@ class TimeColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format     a strptime format, or "iso8601", "epoch_s", "epoch_ms"
     zone       IANA zone of time stamps that name no offset themselves
     ambiguous  which reading a local time has that occurs twice (the hour when clocks go back) where no
-               earlier row tells; later rows take the reading nearest to the row before
+               earlier row tells; otherwise the first reading that does not go back more than a minute
     """
 
     column: str
