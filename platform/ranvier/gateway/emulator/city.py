@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+
 from ranvier.gateway.emulator.streams import uniforms
 from ranvier.ontology.errors import InputError
 
@@ -68,9 +69,9 @@ class EmulatorConfig:
 
 
 class Cell(NamedTuple):
-    """One NR cell. `index` counts cells over the city; `site` and `sector` from 1; angles in degrees."""
+    """One NR cell. `number` counts cells over the city from 0; `site` and `sector` from 1; angles in degrees."""
 
-    index: int
+    number: int
     site: int
     sector: int
     x_m: float
@@ -89,7 +90,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """Sites, cells and neighbours: for each cell the indices of the cells that it may hand over to."""
+    """Sites, cells and neighbours: for each cell the numbers of the cells that it may hand over to."""
 
     config: EmulatorConfig
     cells: tuple[Cell, ...]
@@ -128,10 +129,10 @@ def _cell(config: EmulatorConfig, site: int, sector: int) -> Cell:
     y_m = radius_m * math.sin(angle) + 0.15 * config.spacing_m * (float(north) - 0.5)
     tilt, power, turn, _ = uniforms(config.seed, "sector", site * 16 + sector, 0)
     azimuth = (60 * float(twist) + 360 / config.sectors * (sector - 1) + 16 * (float(turn) - 0.5)) % 360
-    index = (site - 1) * config.sectors + sector - 1
+    number = (site - 1) * config.sectors + sector - 1
     return Cell(
-        index, site, sector, x_m, y_m, round(azimuth), round(4 + 6 * float(tilt)),
-        round(43 + 3 * float(power), 1), round(22 + 14 * float(rise)), (index * 7 + 11) % 1008,
+        number, site, sector, x_m, y_m, round(azimuth), round(4 + 6 * float(tilt)),
+        round(43 + 3 * float(power), 1), round(22 + 14 * float(rise)), (number * 7 + 11) % 1008,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from ranvier.gateway.emulator import names
 from ranvier.gateway.emulator.city import City
 from ranvier.gateway.emulator.pm_file import Group, ObjectRow
@@ -23,9 +24,9 @@ LOADED_CELL_W = 140.0
 def groups(city: City, site: int, totals: CellTotals, down: frozenset[int]) -> list[Group]:
     """What one site reports of a period; `down` holds the indices of cells in outage."""
     cells = city.cells_of(site)
-    du = [ObjectRow(names.du(cell), _du(totals, cell.index, cell.index in down)) for cell in cells]
-    cu = [ObjectRow(names.cu(cell), _cu(totals, cell.index)) for cell in cells]
-    power = [ObjectRow("", (_power_w(totals, [cell.index for cell in cells], down),))]
+    du = [ObjectRow(names.du(cell), _du(totals, cell.number, cell.number in down)) for cell in cells]
+    cu = [ObjectRow(names.cu(cell), _cu(totals, cell.number)) for cell in cells]
+    power = [ObjectRow("", (_power_w(totals, [cell.number for cell in cells], down),))]
     return [
         Group("NRCellDU", DU_TYPES, du),
         Group("NRCellCU", CU_TYPES, cu),

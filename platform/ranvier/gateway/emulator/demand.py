@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ranvier.gateway.emulator.city import City, EmulatorConfig
 from ranvier.gateway.emulator.happenings import Happening
 from ranvier.gateway.emulator.streams import generator, normals, uniforms
@@ -61,10 +62,8 @@ class Sessions(NamedTuple):
 
 def none() -> Sessions:
     """No sessions."""
-    empty = np.zeros(0)
-    return Sessions(
-        np.zeros(0, np.uint64), *(empty.copy() for _ in range(7)), np.zeros(0, np.int64), empty, empty
-    )
+    e = np.zeros(0)
+    return Sessions(e.astype(np.uint64), e, e, e, e, e, e, e, e.astype(np.int64), e, e)
 
 
 def intensity(city: City, period: int, crowd: Happening | None) -> Floats:

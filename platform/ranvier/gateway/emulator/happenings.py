@@ -67,7 +67,7 @@ def retune(config: EmulatorConfig, period: int, cells: int) -> Retune | None:
 
 def antennas(city: City, change: Retune | None) -> dict[int, Antenna]:
     """The settings of all cells, by index, under a change of configuration."""
-    plan = {cell.index: Antenna(cell.tilt_deg, cell.power_dbm) for cell in city.cells}
+    plan = {cell.number: Antenna(cell.tilt_deg, cell.power_dbm) for cell in city.cells}
     if change is not None:
         tilt, power = plan[change.cell]
         plan[change.cell] = Antenna(tilt + change.tilt_deg, round(power + change.power_db, 1))

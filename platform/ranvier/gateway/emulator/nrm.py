@@ -1,4 +1,4 @@
-"""Writes the configuration as the network's resource model: JSON nested by class, after TS 28.541 and 28.532."""
+"""Writes the configuration: JSON of the network resource model, nested by class (TS 28.541, TS 28.532)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+
 from ranvier.gateway.emulator import names
 from ranvier.gateway.emulator.city import Cell, City
 from ranvier.gateway.emulator.iso_time import iso
@@ -54,7 +55,7 @@ def _element(city: City, site: int, antennas: Mapping[int, Antenna]) -> dict[str
                 "id": "1",
                 "attributes": {"gNBId": site, "gNBDUId": site},
                 "NRCellDU": [_cell_du(city, cell) for cell in cells],
-                "NRSectorCarrier": [_carrier(cell, antennas[cell.index]) for cell in cells],
+                "NRSectorCarrier": [_carrier(cell, antennas[cell.number]) for cell in cells],
             }
         ],
         "GNBCUCPFunction": [
@@ -105,7 +106,7 @@ def _carrier(cell: Cell, antenna: Antenna) -> dict[str, Any]:
 
 
 def _cell_cu(city: City, cell: Cell) -> dict[str, Any]:
-    others = (city.cells[index] for index in city.neighbours[cell.index])
+    others = (city.cells[index] for index in city.neighbours[cell.number])
     return {
         "id": str(cell.sector),
         "attributes": {"cellLocalId": cell.sector},

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ranvier.gateway.emulator.city import City
 from ranvier.gateway.emulator.nrm import Antenna
 from ranvier.gateway.emulator.streams import uniforms

@@ -9,9 +9,12 @@ is reached by emulating at most one day.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ranvier.gateway.emulator import demand
 from ranvier.gateway.emulator.city import City
 from ranvier.gateway.emulator.demand import Sessions
@@ -59,7 +62,10 @@ class _State:
 
 
 class Traffic:
-    """The emulated traffic. `totals(k)` is a function of the city and k; what is kept only saves time."""
+    """The emulated traffic. `totals(k)` is a function of the city and k; what is kept only saves time.
+
+    k is the index of a period: its start divided by the granularity period.
+    """
 
     def __init__(self, city: City) -> None:
         self._city = city
@@ -69,9 +75,9 @@ class Traffic:
         period_s = city.config.period_s
         self._steps = max(5, min(10, round(period_s)), round(period_s / 5))
         self._step_s = period_s / self._steps
+        self.totals = lru_cache(maxsize=64)(self._totals)
 
-    def totals(self, period: int) -> CellTotals:
-        """The totals of the period with index `period` (its start divided by the granularity period)."""
+    def _totals(self, period: int) -> CellTotals:
         per_day = self._city.config.day_ns // self._city.config.period_ns
         dawn = period - period % per_day
         state = self._state
@@ -144,7 +150,8 @@ def _fitness(befalls: Happening | None, cells: int) -> tuple[Floats, Floats]:
 
 
 def _empty(cells: int, duration_s: float) -> CellTotals:
-    return CellTotals(*(np.zeros(cells) for _ in range(5)), np.zeros((4, cells)), duration_s)
+    share, volume, busy, connected, delay = np.zeros((5, cells))
+    return CellTotals(share, volume, busy, connected, delay, np.zeros((4, cells)), duration_s)
 
 
 def _move(sessions: Sessions, step_s: float, half_width_m: float) -> Sessions:
@@ -172,9 +179,9 @@ def _serve(
     wanted = np.where(busy, np.minimum(sessions.cap_mbps, sessions.left_mbit / step_s) / full_mbps, 0.0)
     share = _fair_shares(wanted, serving, 1.0 - OVERHEAD, cells)
     sent = np.minimum(share * full_mbps * ready_s, sessions.left_mbit)
-    used = np.bincount(serving, share, cells)
+    used = np.bincount(serving, share, cells).astype(np.float64)
     could = _open_share(share, wanted, serving, 1.0 - OVERHEAD - used) * full_mbps
-    _account(totals, (serving, busy, sent, could, ready_s), used, step_s)
+    _account(totals, _Served(serving, busy, sent, could, ready_s), used, step_s)
     left = sessions.left_mbit - sent
     left[(sessions.age_s > PATIENCE_S) | (left < 1e-9)] = 0.0
     idle = np.where(left > 0, 0.0, sessions.idle_s + step_s)
@@ -184,7 +191,7 @@ def _serve(
 
 
 def _full_rate_mbps(received: Floats, serving: NDArray[np.int64], load: Floats) -> Floats:
-    """(n,) what each session would get of a whole idle carrier: Shannon's bound, less what real links lose."""
+    """(n,) what the whole carrier would give each session: Shannon's bound, less what links lose."""
     signal = received[np.arange(len(serving)), serving]
     interference = received @ np.maximum(load, 0.08) - signal * np.maximum(load[serving], 0.08)
     quality = signal / (NOISE_MW + np.maximum(interference, 0.0))
@@ -193,7 +200,7 @@ def _full_rate_mbps(received: Floats, serving: NDArray[np.int64], load: Floats) 
 
 
 def _fair_shares(wanted: Floats, serving: NDArray[np.int64], budget: float, cells: int) -> Floats:
-    """(n,) parts of the carrier, max-min fair in each cell: nobody gets more than wanted, the rest is shared."""
+    """(n,) parts of the carrier, max-min fair in each cell: nobody gets more than wanted."""
     share = np.zeros_like(wanted)
     for _ in range(4):
         hungry = wanted - share > 1e-9
@@ -211,17 +218,24 @@ def _open_share(share: Floats, wanted: Floats, serving: NDArray[np.int64], spare
     return np.maximum(share + np.maximum(spare, 0.0)[serving], level[serving])
 
 
-def _account(
-    totals: CellTotals, served: tuple[NDArray[np.int64], NDArray[np.bool_], Floats, Floats, Floats],
-    used: Floats, step_s: float,
-) -> None:  # fmt: skip
+class _Served(NamedTuple):
+    """What each session had in one step: (n,) each."""
+
+    serving: NDArray[np.int64]
+    busy: NDArray[np.bool_]
+    sent_mbit: Floats
+    open_mbps: Floats
+    ready_s: Floats
+
+
+def _account(totals: CellTotals, served: _Served, used: Floats, step_s: float) -> None:
+    """Add one step to the totals."""
     serving, busy, sent, rate, ready_s = served
     cells = len(used)
-    here = ready_s > 0
     # Data waits only as long as it takes at the rate that was open: a capped application sends in bursts.
     spent_s = np.where(busy, np.minimum(ready_s, sent / np.maximum(rate, 1e-9)), 0.0)
     totals.share_s[:] += used * step_s
     totals.volume_mbit[:] += np.bincount(serving, sent, cells)
     totals.busy_s[:] += np.bincount(serving, spent_s, cells)
-    totals.connected_s[:] += np.bincount(serving[here], ready_s[here], cells)
+    totals.connected_s[:] += np.bincount(serving, ready_s, cells)
     totals.delay_ms_s[:] += (3.0 + 9.0 * used**3 / (1.04 - used)) * step_s
