@@ -69,7 +69,7 @@ class EmulatorConfig:
 
 
 class Cell(NamedTuple):
-    """One NR cell. `number` counts cells over the city from 0; `site` and `sector` from 1; angles in degrees."""
+    """One NR cell. `number` counts cells over the city from 0; `site` and `sector` count from 1."""
 
     number: int
     site: int

@@ -22,7 +22,7 @@ LOADED_CELL_W = 140.0
 
 
 def groups(city: City, site: int, totals: CellTotals, down: frozenset[int]) -> list[Group]:
-    """What one site reports of a period; `down` holds the indices of cells in outage."""
+    """What one site reports of a period; `down` holds the numbers of cells in outage."""
     cells = city.cells_of(site)
     du = [ObjectRow(names.du(cell), _du(totals, cell.number, cell.number in down)) for cell in cells]
     cu = [ObjectRow(names.cu(cell), _cu(totals, cell.number)) for cell in cells]
@@ -35,13 +35,13 @@ def groups(city: City, site: int, totals: CellTotals, down: frozenset[int]) -> l
 
 
 def _du(totals: CellTotals, index: int, down: bool) -> tuple[float | int | None, ...]:
-    """Load in whole per cent, throughput in kbit/s, volume in Mbit, active UEs, delay in milliseconds."""
+    """Load in whole per cent, throughput in kbit/s, volume in Mbit, active UEs, delay in 0.1 ms."""
     busy_s, volume = totals.busy_s[index], totals.volume_mbit[index]
     if down:
         return 0, None, 0, 0.0, None
     load = min(100, round(100 * (totals.share_s[index] / totals.duration_s + OVERHEAD)))
     throughput = round(1000 * volume / busy_s) if busy_s > 0 else None
-    delay = round(totals.delay_ms_s[index] / totals.duration_s, 1) if busy_s > 0 else None
+    delay = round(10 * totals.delay_ms_s[index] / totals.duration_s, 1) if busy_s > 0 else None
     return load, throughput, round(volume), round(busy_s / totals.duration_s, 2), delay
 
 

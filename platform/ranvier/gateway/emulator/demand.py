@@ -53,11 +53,11 @@ class Sessions(NamedTuple):
 
     def keep(self, mask: NDArray[np.bool_]) -> Sessions:
         """The sessions that the mask picks."""
-        return Sessions(*(column[mask] for column in self))
+        return Sessions._make(column[mask] for column in self)
 
     def join(self, other: Sessions) -> Sessions:
         """These sessions and the others."""
-        return Sessions(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+        return Sessions._make(np.concatenate(pair) for pair in zip(self, other, strict=True))
 
 
 def none() -> Sessions:

@@ -5,6 +5,7 @@ All of it is a function of the seed and the period, so that any period can be as
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from ranvier.gateway.emulator.city import City, EmulatorConfig
@@ -36,6 +37,7 @@ class Retune(NamedTuple):
     last: int
 
 
+@lru_cache(maxsize=1024)
 def happening(config: EmulatorConfig, period: int, places: int, hotspots: int) -> Happening | None:
     """What goes on in this period, if anything. `places` is the number of cells."""
     if not config.faults:
@@ -53,6 +55,7 @@ def happening(config: EmulatorConfig, period: int, places: int, hotspots: int) -
     return Happening("crowd", int(where * hotspots), first, last)
 
 
+@lru_cache(maxsize=1024)
 def retune(config: EmulatorConfig, period: int, cells: int) -> Retune | None:
     """The change of configuration that is in force in this period, if any."""
     slot = period // SLOT_PERIODS

@@ -1,4 +1,4 @@
-"""What goes wrong on the way: files late, sent again with other values, missing, corrupt, or with a surprise."""
+"""What goes wrong on the way: files late, sent again, missing, corrupt, or with an unknown counter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes VES 7 events (ONAP VES event listener 7.2.1): registration, heartbeats, faults, files that are ready."""
+"""Writes VES 7 events (ONAP VES event listener 7.2.1): registrations, heartbeats, faults, ready files."""
 
 from __future__ import annotations
 
