@@ -37,6 +37,7 @@ class Forecast:
     horizons_s   (h,) the Measurement forecast is the latest whose period ends in
                  (issued_at + horizon − step, issued_at + horizon]
     known_at_ns  nothing recorded later was read
+    step_ns      the grid of the state that it was made from
     """
 
     model: str
@@ -48,6 +49,7 @@ class Forecast:
     values: NDArray[np.float64]
     levels: NDArray[np.float64] | None = None
     tail: Tail = "clamped"
+    step_ns: int = 1_000_000_000
     twin: str = "default"
     tenant: str = "default"
     network: str = "default"
@@ -75,6 +77,4 @@ class Forecast:
         if not (np.all(np.diff(levels) > 0) and levels[0] > 0 and levels[-1] < 1):
             raise InputError("levels rising strictly within (0, 1)", str(levels), "sort them")
         if np.any(np.diff(self.values, axis=2) < 0):
-            raise InputError(
-                "quantiles that never fall", "crossing ones", "sort them along the last axis"
-            )
+            raise InputError("quantiles that never fall", "crossing ones", "sort them along the last axis")

@@ -1,0 +1,66 @@
+"""`issue`: every predictor forecasts from its own copy of the state, and all are sealed before anyone looks on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ranvier.dtops.forecast import Forecast
+from ranvier.dtops.forecast_rows import rows_of
+from ranvier.dtops.ports import Predictor
+from ranvier.dtops.twin_state import TwinState
+from ranvier.fabric.ports import Ledger
+from ranvier.ontology.errors import InputError
+
+FORECAST_KIND = "forecast"
+
+
+def issue(
+    predictors: Sequence[Predictor],
+    state: TwinState,
+    horizons_s: Sequence[float],
+    ledger: Ledger,
+    now_ns: int,
+) -> list[Forecast]:
+    """Forecasts of all predictors from `state`, issued at `now_ns` and sealed in one ledger entry.
+
+    The entry's key is the issue time with the twin's name, so issuing twice seals once. Raises InputError
+    where a predictor's forecast has other targets, horizons or times than were asked for. The forecasts
+    returned hold copies that the predictors cannot reach.
+    """
+    asked = state.handed_out()
+    forecasts = [_checked(each, asked, state.handed_out(), tuple(horizons_s)) for each in predictors]
+    forecasts = [replace(each, issued_at_ns=now_ns) for each in forecasts]
+    if asked.targets:
+        first = forecasts[0]
+        key = f"{first.tenant}/{first.network}/{first.twin}/{now_ns}"
+        ledger.append(FORECAST_KIND, key, rows_of(forecasts), now_ns)
+    return forecasts
+
+
+def _checked(
+    predictor: Predictor, asked: TwinState, own: TwinState, horizons_s: tuple[float, ...]
+) -> Forecast:
+    forecast = predictor.forecast(own, horizons_s)
+    wanted = (asked.targets, horizons_s, asked.step_ns, predictor.name)
+    got = (forecast.targets, forecast.horizons_s, forecast.step_ns, forecast.model)
+    if got != wanted:
+        names = ("targets", "horizons_s", "step_ns", "model")
+        wrong = [name for name, x, y in zip(names, wanted, got, strict=True) if x != y]
+        raise InputError(
+            f"a forecast of {predictor.name} for all of the state's targets at {horizons_s}",
+            f"other {', '.join(wrong)}", "return state.targets, the horizons asked for and state.step_ns",
+        )  # fmt: skip
+    values = np.array(forecast.values, dtype=np.float64)
+    partly = np.isnan(values).any(axis=2) != np.isnan(values).all(axis=2)
+    if partly.any() or np.isinf(values).any():
+        raise InputError(
+            f"finite values of {predictor.name}, or all NaN where it gives no forecast",
+            f"{int(partly.sum())} distributions with some NaN, {int(np.isinf(values).sum())} infinite values",
+            "give each distribution whole or not at all",
+        )
+    values.setflags(write=False)
+    levels = None if forecast.levels is None else np.array(forecast.levels)
+    return replace(forecast, values=values, levels=levels, known_at_ns=asked.known_at_ns)

@@ -1,0 +1,298 @@
+"""`Scoreboard`: forecasts wait here for their outcomes, and are then scored alike, whoever made them.
+
+    enter (a sealed issue) ► pending ► outcomes known ► the common points ► statistics ► sums by block
+
+A point is one target at one horizon of one issue. Contenders are compared on the points that all of them
+forecast and that have an outcome; how many points each left out is counted, never hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranvier.dtops.forecast import Forecast, Tail, Target
+from ranvier.dtops.scoring import counter_stream
+from ranvier.dtops.scoring.metrics import WIDTH, ScoredPoints, statistics
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+T = TypeVar("T", bound=np.generic)
+_STEP_BITS = 43
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The p points of some issues, as columns."""
+
+    pair: Ints
+    quantity: Ints
+    horizon: Ints
+    issued_step: Ints
+    valid_step: Ints
+    block: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one contender forecast at p points; all NaN along a row: nothing there."""
+
+    values: Floats
+    levels: Floats | None = None
+    tail: Tail = "clamped"
+
+    @property
+    def given(self) -> Flags:
+        """(p,) where there is a forecast."""
+        return np.asarray(~np.isnan(self.values).any(axis=1))
+
+
+class Contribution(Protocol):
+    """Forecasts that were made elsewhere, and are looked up point by point."""
+
+    @property
+    def name(self) -> str:
+        """The name in the table."""
+        ...
+
+    def enters(self, quantity: Ints, horizon: Ints) -> Flags:
+        """(p,) whether the contender says anything at all about this quantity and horizon."""
+        ...
+
+    def answers(self, asked: Asked) -> Sequence[tuple[Ints, Answer]]:
+        """The places of `asked` that are answered, with the answers, grouped by kind."""
+        ...
+
+
+@dataclass(slots=True)
+class OutcomeBook:
+    """The latest value of each pair (object, quantity) and step, until nobody waits for it any more."""
+
+    keys: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    values: Floats = field(default_factory=lambda: np.zeros(0))
+    _fresh: list[tuple[Ints, Floats]] = field(default_factory=list)
+
+    def add(self, pair: Ints, step: Ints, values: Floats) -> None:
+        """Take down values in the order in which they are to win: a later one replaces an earlier one."""
+        self._fresh.append((_key(pair, step), values))
+
+    def look_up(self, pair: Ints, step: Ints) -> Floats:
+        """(p,) the values; NaN where there is none."""
+        self._merge()
+        if not len(self.keys):
+            return np.full(len(pair), np.nan)
+        key = _key(pair, step)
+        place = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
+        return np.where(self.keys[place] == key, self.values[place], np.nan)
+
+    def forget(self, before_step: int) -> None:
+        """Drop what lies before a step."""
+        self._merge()
+        keep = (self.keys & ((1 << _STEP_BITS) - 1)) >= before_step
+        self.keys, self.values = self.keys[keep], self.values[keep]
+
+    def _merge(self) -> None:
+        if not self._fresh:
+            return
+        keys = np.concatenate([self.keys, *(k for k, _ in self._fresh)])
+        values = np.concatenate([self.values, *(v for _, v in self._fresh)])
+        order = np.argsort(keys, kind="stable")
+        keys, values = keys[order], values[order]
+        last = np.append(keys[1:] != keys[:-1], True) if len(keys) else np.zeros(0, bool)
+        self.keys, self.values, self._fresh = keys[last], values[last], []
+
+
+def _key(pair: Ints, step: Ints) -> Ints:
+    return np.asarray((pair << _STEP_BITS) | step)
+
+
+@dataclass(frozen=True, slots=True)
+class _Issue:
+    step: int
+    block: int
+    pairs: Ints
+    quantities: Ints
+    forecasts: Mapping[str, Forecast]
+
+
+@dataclass(slots=True)
+class Scoreboard:
+    """Waits, scores and sums. `sums[model]` is (blocks, quantities, horizons, WIDTH) on the common points."""
+
+    models: tuple[str, ...]
+    horizons_s: tuple[float, ...]
+    step_ns: int
+    tolerance_of: Mapping[str, float]
+    contributions: tuple[Contribution, ...] = ()
+    seed: int = 0
+    quantities: list[str] = field(default_factory=list)
+    book: OutcomeBook = field(default_factory=OutcomeBook)
+    sums: dict[str, Floats] = field(default_factory=dict)
+    asked: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    answered: dict[str, Ints] = field(default_factory=dict)
+    with_outcome: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    late: int = 0
+    scored_to_step: int = -1
+    _pairs: dict[Target, int] = field(default_factory=dict)
+    _hashes: list[int] = field(default_factory=list)
+    _pending: list[_Issue] = field(default_factory=list)
+
+    @property
+    def contenders(self) -> tuple[str, ...]:
+        """Everyone in the table, predictors first."""
+        return self.models + tuple(each.name for each in self.contributions)
+
+    @property
+    def horizon_steps(self) -> Ints:
+        """The horizons in steps."""
+        return np.rint(np.array(self.horizons_s) * 1e9 / self.step_ns).astype(np.int64)
+
+    def pair(self, target: Target) -> int:
+        """The number of a target, a new one if it is new."""
+        number = self._pairs.get(target)
+        if number is None:
+            number = self._pairs[target] = len(self._pairs)
+            self._hashes.append(counter_stream.name_key(*target))
+            if target.quantity not in self.quantities:
+                self.quantities.append(target.quantity)
+        return number
+
+    def observe(self, pair: Ints, end_ns: Ints, values: Floats) -> None:
+        """Outcomes, in the order in which they became known."""
+        step = -(-end_ns // self.step_ns)
+        self.late += int((step <= self.scored_to_step).sum())
+        order = np.argsort(end_ns, kind="stable")  # a step's value is its latest measurement
+        self.book.add(pair[order], step[order], values[order])
+
+    def enter(self, forecasts: Sequence[Forecast], issued_at_ns: int, block: int) -> None:
+        """Enter the sealed forecasts of one issue; all have the same targets and horizons."""
+        targets = forecasts[0].targets
+        pairs = np.array([self.pair(target) for target in targets], dtype=np.int64)
+        row = {name: i for i, name in enumerate(self.quantities)}
+        kinds = np.array([row[target.quantity] for target in targets], dtype=np.int64)
+        by_name = {forecast.model: forecast for forecast in forecasts}
+        self._pending.append(_Issue(issued_at_ns // self.step_ns, block, pairs, kinds, by_name))
+
+    @property
+    def waiting(self) -> int:
+        """How many issues wait for outcomes."""
+        return len(self._pending)
+
+    def score(self, settled_step: int) -> None:
+        """Score the issues all of whose outcomes lie at or before `settled_step`, and forget them."""
+        reach = int(self.horizon_steps.max())
+        ripe = [issue for issue in self._pending if issue.step + reach <= settled_step]
+        if not ripe:
+            return
+        self._pending = [issue for issue in self._pending if issue.step + reach > settled_step]
+        asked = self._asked(ripe)
+        self._grow(int(asked.block.max(initial=-1)) + 1)
+        outcome = self.book.look_up(asked.pair, asked.valid_step)
+        answers = {name: self._answers(ripe, name) for name in self.models}
+        answers |= {each.name: each.answers(asked) for each in self.contributions}
+        self._count(asked, outcome, answers)
+        common = ~np.isnan(outcome) & self._common(asked, answers)
+        uniform = self._uniform(asked)
+        for name, parts in answers.items():
+            for places, answer in parts:
+                chosen = common[places] & answer.given
+                self._add(name, asked, places[chosen], answer, chosen, outcome, uniform)
+        oldest = min((issue.step for issue in self._pending), default=settled_step)
+        self.scored_to_step = max(issue.step for issue in ripe) + 1
+        self.book.forget(min(oldest, self.scored_to_step))
+
+    def _asked(self, issues: Sequence[_Issue]) -> Asked:
+        h = len(self.horizons_s)
+        size = [len(issue.pairs) for issue in issues]
+        step = np.repeat([issue.step for issue in issues], size)
+        block = np.repeat([issue.block for issue in issues], size)
+        pairs = np.concatenate([issue.pairs for issue in issues])
+        kinds = np.concatenate([issue.quantities for issue in issues])
+        horizon = np.tile(np.arange(h), len(pairs))
+        issued = np.repeat(step, h)
+        return Asked(
+            np.repeat(pairs, h), np.repeat(kinds, h), horizon, issued, issued + self.horizon_steps[horizon],
+            np.repeat(block, h),
+        )  # fmt: skip
+
+    def _answers(self, issues: Sequence[_Issue], name: str) -> list[tuple[Ints, Answer]]:
+        """The forecasts of one model, flattened, grouped by their number of members or levels."""
+        groups: dict[tuple[int, bytes, Tail], list[tuple[Ints, Forecast]]] = {}
+        start = 0
+        for issue in issues:
+            forecast = issue.forecasts[name]
+            size = len(issue.pairs) * len(self.horizons_s)
+            levels = b"" if forecast.levels is None else forecast.levels.tobytes()
+            kind = (forecast.values.shape[2], levels, forecast.tail)
+            groups.setdefault(kind, []).append((np.arange(start, start + size), forecast))
+            start += size
+        found = []
+        for (m, _, tail), members in groups.items():
+            values = np.concatenate([forecast.values.reshape(-1, m) for _, forecast in members])
+            places = np.concatenate([place for place, _ in members])
+            found.append((places, Answer(values, members[0][1].levels, tail)))
+        return found
+
+    def _common(self, asked: Asked, answers: Mapping[str, Sequence[tuple[Ints, Answer]]]) -> Flags:
+        """(p,) where everyone who enters has given a forecast."""
+        common = np.ones(len(asked.pair), dtype=bool)
+        enters = {each.name: each.enters(asked.quantity, asked.horizon) for each in self.contributions}
+        for name, parts in answers.items():
+            given = ~enters[name] if name in enters else np.zeros(len(common), dtype=bool)
+            for places, answer in parts:
+                given[places] |= answer.given
+            common &= given
+        return common
+
+    def _count(
+        self, asked: Asked, outcome: Floats, answers: Mapping[str, Sequence[tuple[Ints, Answer]]]
+    ) -> None:
+        cell = (asked.quantity, asked.horizon)
+        np.add.at(self.asked, cell, 1)
+        np.add.at(self.with_outcome, cell, (~np.isnan(outcome)).astype(np.int64))
+        for name, parts in answers.items():
+            for places, answer in parts:
+                given = places[answer.given & ~np.isnan(outcome[places])]
+                np.add.at(self.answered[name], (asked.quantity[given], asked.horizon[given]), 1)
+
+    def _uniform(self, asked: Asked) -> Floats:
+        """The draws of the randomised PIT, keyed by what is forecast and when: equal for every contender."""
+        hashes = np.array(self._hashes, dtype=np.uint64)[asked.pair]
+        span = asked.valid_step - asked.issued_step
+        return counter_stream.uniform(counter_stream.chain(self.seed, hashes, asked.issued_step, span))
+
+    def _add(
+        self, name: str, asked: Asked, places: Ints, answer: Answer, chosen: Flags, outcome: Floats,
+        uniform: Floats,
+    ) -> None:  # fmt: skip
+        if not len(places):
+            return
+        tolerance = np.array([self.tolerance_of.get(name, np.nan) for name in self.quantities])
+        points = ScoredPoints(
+            answer.values[chosen], answer.levels, answer.tail, outcome[places], uniform[places],
+            tolerance[asked.quantity[places]],
+        )  # fmt: skip
+        cell = (asked.block[places], asked.quantity[places], asked.horizon[places])
+        np.add.at(self.sums[name], cell, statistics(points))
+
+    def _grow(self, blocks: int) -> None:
+        shape = (len(self.quantities), len(self.horizons_s))
+        self.asked = _padded(self.asked, shape)
+        self.with_outcome = _padded(self.with_outcome, shape)
+        for name in self.contenders:
+            self.answered[name] = _padded(self.answered.get(name, np.zeros((0, 0), np.int64)), shape)
+            held = self.sums.get(name, np.zeros((0, 0, 0, WIDTH)))
+            rows = held.shape[0] if held.shape[0] >= blocks else max(blocks, 2 * held.shape[0])
+            self.sums[name] = _padded(held, (rows, *shape, WIDTH))
+
+
+def _padded(array: NDArray[T], shape: tuple[int, ...]) -> NDArray[T]:
+    """The array with zeros behind, up to `shape`."""
+    if array.shape == shape:
+        return array
+    return np.pad(array, [(0, new - old) for new, old in zip(shape, array.shape, strict=True)])

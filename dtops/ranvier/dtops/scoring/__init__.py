@@ -1,0 +1,1 @@
+"""Proper scores of forecasts, and their plain companions. Each is statistic ► summable state ► formula."""
