@@ -107,7 +107,7 @@ def _quantity(graph: Graph, one: Node, origin: dict[Node, str]) -> Quantity:
         unit=_symbol(graph, one),
         object_classes=names(graph, one, RV.measuredOn) + names(graph, one, RV.alsoMeasuredOn),
         collection=local(graph.value(one, RV.collection) or RV.GAUGE),  # type: ignore[arg-type]
-        source=text(graph, one, DCTERMS.source),
+        source="; ".join(texts(graph, one, DCTERMS.source)),
         weight=None if weight is None else local(weight),
         minimum=number(graph, one, RV.minimum),
         maximum=number(graph, one, RV.maximum),
@@ -134,7 +134,7 @@ def _attribute(graph: Graph, one: Node) -> Attribute:
         label=text(graph, one, RDFS.label),
         datatype=text(graph, one, RV.datatype),  # type: ignore[arg-type]
         unit=_symbol(graph, one),
-        source=text(graph, one, DCTERMS.source),
+        source="; ".join(texts(graph, one, DCTERMS.source)),
         minimum=number(graph, one, RV.minimum),
         maximum=number(graph, one, RV.maximum),
         one_of=texts(graph, one, RV.oneOf),
@@ -149,7 +149,7 @@ def _relation(graph: Graph, one: Node, origin: dict[Node, str]) -> RelationType:
         sources=names(graph, one, RV["from"]),
         targets=names(graph, one, RV.to),
         functional=text(graph, one, RV.functionalAt) or None,  # type: ignore[arg-type]
-        source=text(graph, one, DCTERMS.source),
+        source="; ".join(texts(graph, one, DCTERMS.source)),
         tensor=_flag(graph, one, RV.tensorEdge),
         domain=origin[one],
     )
@@ -169,7 +169,7 @@ def _class(graph: Graph, one: Node, origin: dict[Node, str]) -> ObjectClass:
         label=text(graph, one, RDFS.label),
         parent=None if parent is None else local(parent),
         domain=origin[one],
-        source=text(graph, one, DCTERMS.source),
+        source="; ".join(texts(graph, one, DCTERMS.source)),
         attributes={
             local(attribute): _symbol(graph, attribute) for attribute in _of(graph, line, RV.attributeOf)
         },
