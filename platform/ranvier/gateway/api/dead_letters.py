@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import base64
-from itertools import islice
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Path
 
 from ranvier.fabric.dead_letter import DeadLetter
-from ranvier.fabric.event import DEAD_LETTERS, decode
+from ranvier.fabric.event import DEAD_LETTERS
 from ranvier.fabric.ports import Record
-from ranvier.gateway.api.cursor import Whole, decode_cursor, encode_cursor
 from ranvier.gateway.api.models import DeadLetterDetail, DeadLetterItem, DeadLetterPage, IngestReceipt
-from ranvier.gateway.api.newest import ends_of, newest_first
+from ranvier.gateway.api.newest import ends_of
+from ranvier.gateway.api.own_records import own, own_page
 from ranvier.gateway.api.platform import Platform, Whose
 from ranvier.gateway.api.receipt import receipt
 from ranvier.gateway.api.request import CursorText, Limit, PlatformOf, WhoseOf
 from ranvier.gateway.api.times import format_time
-from ranvier.ontology.errors import InputError, NotFound
+from ranvier.ontology.errors import NotFound
 
 router = APIRouter(prefix="/v1/deadletters", tags=["dead letters"])
 _MAX_SHOWN = 65_536
-_MAX_SCANNED = 20_000
 LetterId = Annotated[
     str, Path(pattern=r"^[0-9]{1,9}-[0-9]{1,18}$", examples=["0-17"], description="partition-offset")
 ]
@@ -34,23 +31,8 @@ def list_dead_letters(
     platform: PlatformOf, whose: WhoseOf, cursor: CursorText = None, limit: Limit = 100
 ) -> DeadLetterPage:
     """Dead letters, newest first. A page may hold fewer than `limit` and still have a next one."""
-    query = ["deadletters", whose]
-    ends = ends_of(platform.log, DEAD_LETTERS)
-    place = decode_cursor(cursor, query, tuple[dict[Whole, Whole]])
-    if place is not None:
-        ends = {partition: min(end, place[0].get(partition, 0)) for partition, end in ends.items()}
-    items: list[DeadLetterItem] = []
-    exhausted = True
-    scanned = newest_first(platform.log, DEAD_LETTERS, ends)
-    for count, record in enumerate(scanned, 1):
-        ends[record.partition] = record.offset
-        letter = own_letter(record, whose)
-        if letter is not None:
-            items.append(letter_item(record, letter))
-        if len(items) == limit or count == _MAX_SCANNED:
-            exhausted = next(islice(scanned, 1), None) is None
-            break
-    return DeadLetterPage(items=items, next=None if exhausted else encode_cursor(query, [ends]))
+    found, following = own_page(platform.log, DEAD_LETTERS, DeadLetter, whose, cursor, limit)
+    return DeadLetterPage(items=[letter_item(record, letter) for record, letter in found], next=following)
 
 
 @router.get("/{letter_id}", operation_id="getDeadLetter")
@@ -80,17 +62,6 @@ def replay_dead_letter(platform: PlatformOf, whose: WhoseOf, letter_id: LetterId
     return receipt(platform.replay(letter))
 
 
-def own_letter(record: Record, whose: Whose) -> DeadLetter | None:
-    """The dead letter in a record of the log, if it belongs to `whose`."""
-    try:
-        payload = decode(record.value)
-    except (InputError, msgspec.MsgspecError):
-        return None
-    if not isinstance(payload, DeadLetter):
-        return None
-    return payload if (payload.tenant, payload.network) == (whose.tenant, whose.network) else None
-
-
 def letter_item(record: Record, letter: DeadLetter) -> DeadLetterItem:
     """A dead letter as the API lists it."""
     return DeadLetterItem(
@@ -108,7 +79,7 @@ def _find(platform: Platform, whose: Whose, letter_id: str) -> tuple[Record, Dea
     partition, offset = (int(part) for part in letter_id.split("-"))
     if partition in ends_of(platform.log, DEAD_LETTERS):
         for record in platform.log.read(DEAD_LETTERS, partition, offset, 1):
-            letter = own_letter(record, whose) if record.offset == offset else None
+            letter = own(record, DeadLetter, whose) if record.offset == offset else None
             if letter is not None:
                 return record, letter
     raise NotFound("the id of a dead letter of this tenant and network", letter_id, "list them first")

@@ -7,18 +7,23 @@ from importlib.metadata import version
 from fastapi import APIRouter, Response
 
 from ranvier.fabric.ports import Health
-from ranvier.gateway.api.models import Healthz, Readyz, StoreHealth
-from ranvier.gateway.api.platform import Platform
+from ranvier.gateway.api.figures import figures_item
+from ranvier.gateway.api.models import Healthz, Readyz, StatusItem, StoreHealth
+from ranvier.gateway.api.platform import LiveFigures, Platform
 from ranvier.gateway.api.request import PlatformOf, SettingsOf
+from ranvier.gateway.api.times import format_time
 from ranvier.ontology.errors import RanvierError
 
 router = APIRouter(tags=["health"])
 
 
+STORES = ("log", "graph", "series", "ledger")
+
+
 @router.get("/healthz", operation_id="getHealth", responses={503: {"model": Healthz}})
 def get_health(platform: PlatformOf, response: Response) -> Healthz:
     """The answer of each store to a ping; 503 when one does not answer."""
-    stores = [_ping(name, platform) for name in ("log", "graph", "series", "ledger")]
+    stores = _pings(platform)
     ok = all(store.ok for store in stores)
     response.status_code = 200 if ok else 503
     return Healthz(ok=ok, version=version("ranvier"), stores=stores)
@@ -27,21 +32,40 @@ def get_health(platform: PlatformOf, response: Response) -> Healthz:
 @router.get("/readyz", operation_id="getReadiness", responses={503: {"model": Readyz}})
 def get_readiness(platform: PlatformOf, settings: SettingsOf, response: Response) -> Readyz:
     """Ready when the stores answer, the sinks have caught up and the twin has a state; 503 with reasons."""
-    reasons = [
-        f"{name} does not answer: {health.error}"
-        for name in ("log", "graph", "series", "ledger")
-        if not (health := _ping(name, platform)).ok
-    ]
-    figures = platform.figures()
+    reasons = _reasons(_pings(platform), platform.figures(), settings.max_lag_records)
+    response.status_code = 503 if reasons else 200
+    return Readyz(ready=not reasons, reasons=reasons)
+
+
+@router.get("/v1/status", operation_id="getStatus")
+def get_status(platform: PlatformOf, settings: SettingsOf) -> StatusItem:
+    """The live figures, whether the platform is ready, and how each store does, in one answer."""
+    stores, figures, now_ns = _pings(platform), platform.figures(), platform.now_ns()
+    reasons = _reasons(stores, figures, settings.max_lag_records)
+    return StatusItem(
+        at=format_time(now_ns),
+        version=version("ranvier"),
+        figures=figures_item(figures, now_ns),
+        ready=Readyz(ready=not reasons, reasons=reasons),
+        stores=stores,
+    )
+
+
+def _reasons(stores: list[StoreHealth], figures: LiveFigures, max_lag_records: int) -> list[str]:
+    """Why the platform cannot be relied on now; empty when it can."""
+    reasons = [f"{store.name} does not answer: {store.error}" for store in stores if not store.ok]
     reasons += [
-        f"{sink} is {lag} records behind; the bound is {settings.max_lag_records}"
+        f"{sink} is {lag} records behind; the bound is {max_lag_records}"
         for sink, lag in sorted(figures.sink_lag.items())
-        if lag > settings.max_lag_records
+        if lag > max_lag_records
     ]
     if figures.as_of_ns is None:
         reasons.append("the twin has no state yet: no measurements have come in")
-    response.status_code = 503 if reasons else 200
-    return Readyz(ready=not reasons, reasons=reasons)
+    return reasons
+
+
+def _pings(platform: Platform) -> list[StoreHealth]:
+    return [_ping(name, platform) for name in STORES]
 
 
 def _ping(name: str, platform: Platform) -> StoreHealth:

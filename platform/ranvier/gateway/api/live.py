@@ -6,26 +6,29 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-import msgspec
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from ranvier.fabric.alarm import Alarm
-from ranvier.fabric.event import ALARMS, DEAD_LETTERS, decode
+from ranvier.fabric.dead_letter import DeadLetter
+from ranvier.fabric.event import ALARMS, DEAD_LETTERS, Payload
 from ranvier.fabric.ports import Record
-from ranvier.gateway.api.dead_letters import letter_item, own_letter
+from ranvier.gateway.api.alarms import alarm_item
+from ranvier.gateway.api.dead_letters import letter_item
 from ranvier.gateway.api.fidelity import fidelity_item
-from ranvier.gateway.api.models import AlarmItem, DeadLetterItem, FiguresItem, LiveSnapshot
+from ranvier.gateway.api.figures import figures_item
+from ranvier.gateway.api.models import LiveSnapshot
 from ranvier.gateway.api.newest import ends_of, newest_first
-from ranvier.gateway.api.platform import FidelityQuery, LiveFigures, Platform, Whose
+from ranvier.gateway.api.own_records import own
+from ranvier.gateway.api.platform import FidelityQuery, Platform, Whose
 from ranvier.gateway.api.request import PlatformOf, WhoseOf
-from ranvier.gateway.api.times import format_time, format_time_or_none
-from ranvier.ontology.errors import InputError
+from ranvier.gateway.api.times import format_time
 
 router = APIRouter(prefix="/v1/live", tags=["live"])
+P = TypeVar("P", bound=Payload)
 _NEWEST = 50
 _SCANNED = 1_000
 _TICK_S = 0.1
@@ -47,17 +50,13 @@ class Follower:
             at=format_time(now_ns),
             figures=figures_item(platform.figures(), now_ns),
             fidelity=[fidelity_item(figure, platform.ontology) for figure in fidelity],
-            alarms=self._alarms(),
-            dead_letters=self._letters(),
+            alarms=[alarm_item(alarm) for _, alarm in self._own(ALARMS, Alarm)],
+            dead_letters=[letter_item(*found) for found in self._own(DEAD_LETTERS, DeadLetter)],
         )
 
-    def _alarms(self) -> list[AlarmItem]:
-        found = ((record, _own_alarm(record, self._whose)) for record in self._new(ALARMS))
-        return [_alarm_item(alarm) for _, alarm in islice((f for f in found if f[1]), _NEWEST) if alarm]
-
-    def _letters(self) -> list[DeadLetterItem]:
-        found = ((record, own_letter(record, self._whose)) for record in self._new(DEAD_LETTERS))
-        return [letter_item(r, letter) for r, letter in islice((f for f in found if f[1]), _NEWEST) if letter]
+    def _own(self, topic: str, kind: type[P]) -> list[tuple[Record, P]]:
+        found = ((record, own(record, kind, self._whose)) for record in self._new(topic))
+        return list(islice(((record, payload) for record, payload in found if payload), _NEWEST))
 
     def _new(self, topic: str) -> list[Record]:
         ends, seen = ends_of(self._platform.log, topic), self._seen[topic]
@@ -117,47 +116,3 @@ async def _gone(request: Request, closing: threading.Event, interval_s: float) -
             return True
         await asyncio.sleep(min(_TICK_S, left_s))
     return await request.is_disconnected()
-
-
-def figures_item(figures: LiveFigures, now_ns: int) -> FiguresItem:
-    """The figures as the API shows them."""
-    return FiguresItem(
-        uptime_s=max(0, now_ns - figures.started_at_ns) / 1e9,
-        feed=figures.feed,
-        feed_emulated=figures.feed_emulated,
-        twin_lag_p50_s=figures.twin_lag_p50_s,
-        twin_lag_p99_s=figures.twin_lag_p99_s,
-        events_per_s=figures.events_per_s,
-        points_per_s=figures.points_per_s,
-        events_accepted=figures.events_accepted,
-        events_refused=figures.events_refused,
-        points_accepted=figures.points_accepted,
-        forecasts_issued=figures.forecasts_issued,
-        forecasts_scored=figures.forecasts_scored,
-        watermark=format_time_or_none(figures.watermark_ns),
-        as_of=format_time_or_none(figures.as_of_ns),
-        sink_lag=dict(figures.sink_lag),
-    )
-
-
-def _own_alarm(record: Record, whose: Whose) -> Alarm | None:
-    try:
-        payload = decode(record.value)
-    except (InputError, msgspec.MsgspecError):
-        return None
-    if not isinstance(payload, Alarm):
-        return None
-    return payload if (payload.tenant, payload.network) == (whose.tenant, whose.network) else None
-
-
-def _alarm_item(alarm: Alarm) -> AlarmItem:
-    return AlarmItem(
-        alarm_id=alarm.alarm_id,
-        object_id=alarm.object_id,
-        at=format_time(alarm.event_time_ns),
-        severity=alarm.perceived_severity,
-        type=alarm.alarm_type,
-        probable_cause=alarm.probable_cause,
-        specific_problem=alarm.specific_problem,
-        text=alarm.additional_text,
-    )

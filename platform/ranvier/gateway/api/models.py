@@ -357,6 +357,23 @@ class AlarmItem(Model):
     text: str
 
 
+class AlarmPage(Model):
+    """Alarm records, newest first."""
+
+    items: list[AlarmItem]
+    next: Cursor = None
+
+
+class StatusItem(Model):
+    """The figures, whether the platform is ready, and how each store does."""
+
+    at: Time
+    version: str
+    figures: FiguresItem
+    ready: Readyz
+    stores: list[StoreHealth]
+
+
 class LiveSnapshot(Model):
     """One message of `/v1/live`. `alarms` and `dead_letters` are those that came since the message before."""
 
@@ -380,6 +397,7 @@ class QuantityItem(Model):
     minimum: float | None
     maximum: float | None
     tolerance: float | None
+    integer: bool
 
 
 class ClassItem(Model):
@@ -411,3 +429,24 @@ class OntologyItem(Model):
     quantities: list[QuantityItem]
     classes: list[ClassItem]
     relations: list[RelationTypeItem]
+
+
+class QuantityPage(Model):
+    """Quantities by name."""
+
+    items: list[QuantityItem]
+    next: Cursor = None
+
+
+class SchemaPage(Model):
+    """The types of event, and where the JSON Schema of each is."""
+
+    items: list[str] = Field(examples=[["ranvier.alarm.v1"]])
+    next: Cursor = None
+
+
+class CataloguePage(Model):
+    """Datasets by id, as the catalogue describes them."""
+
+    items: list[dict[str, Any]]
+    next: Cursor = None

@@ -266,8 +266,11 @@ class Platform(Protocol):
         """What the platform is doing now. Cheap: asked every second by every viewer."""
         ...
 
-    def ingest_raw(self, adapter: str, raw: BinaryIO, source: str, whose: Whose) -> PublishResult:
+    def ingest_raw(self, adapter: str | None, raw: BinaryIO, source: str, whose: Whose) -> PublishResult:
         """Put one delivery through the source adapter of that name and append what comes out to the log.
+
+        `adapter` None: the one that knows the content (the file's name is `source`). Raises InputError where
+        none does; bad records never raise.
 
         Every record is stamped with `whose`, whatever it says itself. Reads `raw` as a stream. Durable when
         this returns. Adapters: "cloudevents" (one event, an array, or one a line), "ves", "pm".

@@ -58,14 +58,20 @@ def list_points(
     known_at: TimeText = None,
     downsample_s: Annotated[
         float | None,
-        Query(gt=0, le=31_622_400, allow_inf_nan=False, description="Length of the periods to join, s"),
+        Query(
+            alias="downsample",
+            gt=0,
+            le=31_622_400,
+            allow_inf_nan=False,
+            description="Length of the periods to join points into, seconds",
+        ),
     ] = None,
     cursor: CursorText = None,
     limit: Annotated[int, Query(ge=1, le=10_000, description="Points on a page, at most")] = 1000,
 ) -> PointsPage:
     """Points whose period ends in (from, to], by rising end.
 
-    With `downsample_s`, one for each such period by the counter's collection method: cumulative counters
+    With `downsample`, one for each such period by the counter's collection method: cumulative counters
     sum, status inspections average, ratios are weighted by their volume.
     """
     known = known_quantity(platform.ontology, quantity)

@@ -137,7 +137,7 @@ def get_node(
     whose: WhoseOf,
     moment: MomentOf,
     node_id: NodeId,
-    hops: Annotated[int, Query(ge=0, le=3, description="How far the neighbourhood reaches")] = 1,
+    hops: Annotated[int, Query(ge=0, le=4, description="How far the neighbourhood reaches")] = 1,
     limit: Annotated[int, Query(ge=0, le=5000, description="Neighbours, at most")] = 500,
 ) -> Neighbourhood:
     """A node, what it is related to within `hops`, and the relations between them."""
