@@ -60,6 +60,6 @@ class _Tally:
 
 def stamped(payload: Payload, whose: Whose) -> Payload:
     """The payload as belonging to `whose`, whatever it says itself."""
-    if (payload.tenant, payload.network) == whose:
+    if Whose(payload.tenant, payload.network) == whose:
         return payload
     return msgspec.structs.replace(payload, tenant=whose.tenant, network=whose.network)
