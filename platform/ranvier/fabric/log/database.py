@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+
 from ranvier.fabric.ports import Record
 from ranvier.ontology.errors import StoreBusy, StoreError
 
@@ -129,7 +130,9 @@ def fetch(
 def drop_before(connection: sqlite3.Connection, stream: int, keep: int) -> int:
     """Delete the stream's records below offset `keep`; how many went. Within a transaction."""
     first = stream << OFFSET_BITS
-    gone = connection.execute("DELETE FROM records WHERE place >= ? AND place < ?", (first, first + keep)).rowcount
+    gone = connection.execute(
+        "DELETE FROM records WHERE place >= ? AND place < ?", (first, first + keep)
+    ).rowcount
     connection.execute("UPDATE streams SET start_offset = ? WHERE id = ?", (keep, stream))
     # The last mark at or below the new beginning stays: it dates the records that are left.
     connection.execute(

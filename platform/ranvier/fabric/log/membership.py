@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
+
 from ranvier.fabric.log import database
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from zlib import crc32
 
 import msgspec
+
 from ranvier.fabric.log import database
 from ranvier.fabric.log.consumer import SqliteConsumer
 from ranvier.fabric.ports import Consumer, Entry, Health, Offsets, Record
@@ -33,7 +34,12 @@ class SqliteLog:
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:  # fmt: skip
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self.partitions, self.lease_ns, self.clock_ns = path, partitions, int(lease_s * 1e9), clock_ns
+        self.path, self.partitions, self.lease_ns, self.clock_ns = (
+            path,
+            partitions,
+            int(lease_s * 1e9),
+            clock_ns,
+        )
         self.writing = threading.RLock()
         self._reading = threading.Lock()
         self._appended = threading.Condition()
@@ -155,7 +161,9 @@ class SqliteLog:
         """Whether the log answers, with SQLite's version, its size in bytes and its records."""
         try:
             with self._reading:
-                records = self._reader.execute("SELECT sum(next_offset - start_offset) FROM streams").fetchone()
+                records = self._reader.execute(
+                    "SELECT sum(next_offset - start_offset) FROM streams"
+                ).fetchone()
             size = sum(part.stat().st_size for part in self.path.parent.glob(self.path.name + "*"))
             detail = {"version": sqlite3.sqlite_version, "bytes": size, "records": int(records[0] or 0)}
             return Health("event log (SQLite)", True, detail)

@@ -1,0 +1,191 @@
+"""Ingest: from the log into the stores, with an effect that is exactly once.
+
+    payloads ► publish ► log ─┬─► group "series" ► Intake ► SeriesStore ─► commit
+                              └─► group "graph"  ► Intake ► GraphStore  ─► commit
+                                        └ refused ► dead letters
+
+1. A batch is polled; it bounds the memory, whatever the rate.
+2. Refused records go to the dead letters, each alone; the order of the rest is kept.
+3. The sink stores the data and the log's offsets in one transaction; only then are they committed in the log.
+4. At the start the consumer goes on from the sink's own offsets, so a crash anywhere repeats nothing in the
+   sink. What it would repeat in the dead letters is found there by its id, which names the refused record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+from ranvier.fabric import event
+from ranvier.fabric.dead_letter import DeadLetter
+from ranvier.fabric.intake import Accepted, Intake, Refused
+from ranvier.fabric.ports import Consumer, Entry, EventLog, GraphStore, Offsets, Record, SeriesStore
+from ranvier.fabric.refusals import Refusals
+from ranvier.fabric.sinks import GraphSink, P, SeriesSink, Sink, StepResult
+from ranvier.fabric.twin_lag import LagFigures, TwinLag
+from ranvier.ontology.errors import InputError, OntologyError
+from ranvier.ontology.ontology import Ontology
+
+SERIES, GRAPH = "series", "graph"
+PUBLISH_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How many payloads went to their topics, and how many to the dead letters."""
+
+    accepted: int
+    dead_letters: int
+
+
+def publish(log: EventLog, payloads: Iterable[event.Payload], source: str, now_ns: int) -> Published:
+    """Append payloads to their topics; durable when this returns. Takes any number of them in bounded memory.
+
+    A payload that cannot be encoded becomes a dead letter. Ids are the source, the time and a number.
+    """
+    batches: dict[str, list[Entry]] = {}
+    accepted = bad = 0
+    for number, payload in enumerate(payloads):
+        event_id = f"{source}#{now_ns}.{number}"
+        topic, entry = _entry(payload, event_id, source, number)
+        batch = batches.setdefault(topic, [])
+        batch.append(entry)
+        bad += topic == event.DEAD_LETTERS
+        accepted += topic != event.DEAD_LETTERS
+        if len(batch) >= PUBLISH_BATCH:
+            log.append(topic, batch, now_ns)
+            batch.clear()
+    for topic, batch in batches.items():
+        if batch:
+            log.append(topic, batch, now_ns)
+    return Published(accepted, bad)
+
+
+def _entry(payload: event.Payload, event_id: str, source: str, number: int) -> tuple[str, Entry]:
+    try:
+        return event.topic_of(payload), Entry(event.key_of(payload), event.encode(payload, event_id))
+    except (UnicodeEncodeError, OverflowError, ValueError, TypeError) as error:
+        letter = DeadLetter(
+            reason=f"expected a payload that JSON can carry; got {error}; mend the source adapter",
+            source=source,
+            position=f"payload {number}",
+            raw=repr(payload).encode("utf-8", "backslashreplace"),
+        )
+        return event.DEAD_LETTERS, Entry(event.key_of(letter), event.encode(letter, event_id))
+
+
+class SinkLoop(Generic[P]):
+    """One sink, fed from its consumer group."""
+
+    def __init__(self, log: EventLog, group: str, sink: Sink[P], batch: int) -> None:
+        self._sink, self._batch = sink, batch
+        self._consumer: Consumer = log.consumer(group, sink.topics)
+        self._refusals = Refusals(log, group)
+        self._goes_on: dict[tuple[str, int], int] = dict(sink.offsets())
+        self._consumer.seek(self._goes_on)
+        places = {place for topic in sink.topics for place in log.offsets(topic)}
+        self._refusals.look_back({place: self._goes_on.get(place, 0) for place in places})
+
+    def step(self, now_ns: int, timeout_s: float = 0.0) -> StepResult:
+        """Take one batch from the log into the store.
+
+        Raises StoreError where the store or the log fails; the batch then comes again with the next step.
+        """
+        polled = self._consumer.poll(self._batch, timeout_s)
+        if not polled:
+            return StepResult()
+        try:
+            result = self._take(polled, now_ns)
+        except BaseException:
+            first = {(r.topic, r.partition): r.offset for r in reversed(polled)}
+            self._consumer.seek({place: max(at, self._goes_on.get(place, 0)) for place, at in first.items()})
+            raise
+        self._consumer.commit({(r.topic, r.partition): r.offset + 1 for r in polled})
+        return result
+
+    def _take(self, polled: Sequence[Record], now_ns: int) -> StepResult:
+        records = [r for r in polled if r.offset >= self._goes_on.get((r.topic, r.partition), 0)]
+        if not records:
+            return StepResult(len(polled))
+        accepted, refused = self._sink.sort(records)
+        if refused:
+            self._refusals.send(refused, now_ns)
+        result = self._store(accepted, _after(records), now_ns)
+        return result + StepResult(len(polled), refused=len(refused))
+
+    def _store(self, accepted: Sequence[Accepted[P]], offsets: Offsets, now_ns: int) -> StepResult:
+        """Store all, or halve until the payload that the store itself refuses stands alone."""
+        try:
+            result = self._sink.store(accepted, offsets)
+        except (InputError, OntologyError) as error:
+            if not accepted:
+                raise
+            return self._store_parts(accepted, offsets, now_ns, str(error))
+        self._goes_on.update(offsets)
+        self._refusals.settle(self._goes_on)
+        return result
+
+    def _store_parts(
+        self, accepted: Sequence[Accepted[P]], offsets: Offsets, now_ns: int, reason: str
+    ) -> StepResult:
+        if len(accepted) == 1:
+            self._refusals.send([Refused.of(accepted[0], reason)], now_ns)
+            return self._store((), offsets, now_ns) + StepResult(refused=1)
+        half = len(accepted) // 2
+        first = self._store(accepted[:half], _after([each.record for each in accepted[:half]]), now_ns)
+        return first + self._store(accepted[half:], offsets, now_ns)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+
+def _after(records: Sequence[Record]) -> dict[tuple[str, int], int]:
+    return {(r.topic, r.partition): r.offset + 1 for r in records}
+
+
+class Ingest:
+    """Both sinks. `step` may be called from one thread; `lag` and `total` may be read from any.
+
+    batch  records that one step takes of each sink: with the size of a record, the memory that ingest needs
+    clock  when a batch had been stored, for the twin lag; by default the time given to `step`
+    """
+
+    def __init__(
+        self, log: EventLog, series: SeriesStore, graph: GraphStore, ontology: Ontology,
+        batch: int = 5000, clock: Callable[[], int] | None = None,
+    ) -> None:  # fmt: skip
+        self._now_ns = 0
+        self._lag = TwinLag()
+        self.total = StepResult()
+        intake = Intake(ontology)
+        measured = SeriesSink(series, intake, self._lag, clock or (lambda: self._now_ns))
+        self._series = SinkLoop(log, SERIES, measured, batch)
+        self._graph = SinkLoop(log, GRAPH, GraphSink(graph, intake), batch)
+
+    def step(self, now_ns: int, timeout_s: float = 0.0) -> StepResult:
+        """Take one batch of topology and one of Measurements; waits up to `timeout_s` for the latter.
+
+        Raises StoreError where a store fails: nothing is lost, the next step takes the same records again.
+        """
+        self._now_ns = now_ns
+        result = self._graph.step(now_ns) + self._series.step(now_ns, timeout_s)
+        self.total += result
+        return result
+
+    def drain(self, now_ns: int) -> StepResult:
+        """Step until the log holds nothing more."""
+        result = self.step(now_ns)
+        while (more := self.step(now_ns)).records:
+            result += more
+        return result
+
+    def lag(self, now_ns: int) -> LagFigures:
+        """The twin lag over the last minute."""
+        return self._lag.figures(now_ns)
+
+    def close(self) -> None:
+        """Leave both groups, so that others take over at once."""
+        self._series.close()
+        self._graph.close()

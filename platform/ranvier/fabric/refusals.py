@@ -1,0 +1,72 @@
+"""`Refusals`: sends what a sink refused to the dead letters, each record once.
+
+Dead letters are appended before the sink stores its offsets, so that none is lost; a crash in between makes
+the sink see the record again. What it then refuses again is already there, under the name of its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ranvier.fabric import event
+from ranvier.fabric.dead_letter import DeadLetter
+from ranvier.fabric.intake import Refused
+from ranvier.fabric.ports import Entry, EventLog, Offsets, Record
+
+HEADER = "refused"
+PAGE = 1000
+
+
+class Refusals:
+    """The way from one sink to the dead letters."""
+
+    def __init__(self, log: EventLog, group: str) -> None:
+        self._log, self._group = log, group
+        self._sent: set[str] = set()
+
+    def look_back(self, goes_on: Offsets) -> None:
+        """Learn what was sent of the records from `goes_on` on, before a crash: at most a batch of them."""
+        first = [self._log.read(topic, part, offset, 1) for (topic, part), offset in goes_on.items()]
+        recorded = [records[0].recorded_at_ns for records in first if records]
+        if not recorded:
+            return
+        for (topic, part), offset in self._log.offsets(event.DEAD_LETTERS, min(recorded)).items():
+            self._learn(topic, part, offset)
+
+    def _learn(self, topic: str, part: int, offset: int) -> None:
+        while page := self._log.read(topic, part, offset, PAGE):
+            names = (letter.headers.get(HEADER, "") for letter in page)
+            self._sent.update(name for name in names if name.startswith(f"{self._group}/"))
+            offset = page[-1].offset + 1
+
+    def send(self, refused: Sequence[Refused], now_ns: int) -> None:
+        """Append a dead letter for each that has none yet."""
+        named = {self._name(each.record): each for each in refused}
+        fresh = {name: each for name, each in named.items() if name not in self._sent}
+        self._log.append(event.DEAD_LETTERS, [_letter(n, e) for n, e in fresh.items()], now_ns)
+        self._sent.update(fresh)
+
+    def settle(self, goes_on: Offsets) -> None:
+        """The sink has stored up to `goes_on`: what lies below will not be seen again."""
+        if self._sent:
+            self._sent = {name for name in self._sent if not self._is_past(name, goes_on)}
+
+    def _name(self, record: Record) -> str:
+        return f"{self._group}/{record.topic}/{record.partition}/{record.offset}"
+
+    def _is_past(self, name: str, goes_on: Offsets) -> bool:
+        topic, part, offset = name.removeprefix(f"{self._group}/").rsplit("/", 2)
+        return int(offset) < goes_on.get((topic, int(part)), 0)
+
+
+def _letter(name: str, refused: Refused) -> Entry:
+    record = refused.record
+    letter = DeadLetter(
+        reason=refused.reason,
+        source=refused.source or f"{record.topic}/{record.partition}",
+        position=f"{record.topic}/{record.partition}, offset {record.offset}",
+        raw=record.value,
+        tenant=refused.tenant,
+        network=refused.network,
+    )
+    return Entry(event.key_of(letter), event.encode(letter, f"refused/{name}"), {HEADER: name})

@@ -1,0 +1,160 @@
+"""Downsampling by collection method (TS 32.404 clause 5, TS 28.552): what may be summed and what averaged.
+
+    CC          sum over the period
+    SI, GAUGE   average weighted by time
+    DER         average weighted by the volume that the quantity names as its `weight`
+
+Output periods are [k·P, (k+1)·P) since the epoch. A value whose period crosses a boundary is shared out by
+the time it spends on each side. An instant (start = end) belongs to the period that ends at or after it.
+
+`suspect` is set where the network doubts an input, where the inputs cover less than the whole period (so a
+sum is too small), and where a ratio's volume is missing for an input or is zero over the whole period, in
+which case the average is weighted by time instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranvier.fabric.ports import FOREVER_NS, SeriesFrame, SeriesQuery
+from ranvier.ontology.errors import InputError, OntologyError
+from ranvier.ontology.ontology import Ontology, Quantity
+
+Read = Callable[[SeriesQuery], SeriesFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """Inputs cut at the boundaries: (pieces,) each, sorted by series and period.
+
+    source    row of the input frame
+    period    k of the output period
+    share     fraction of the input's own period that lies in it; 1 for an instant
+    weight    nanoseconds that the input spends in it; 1 for an instant
+    group     number of the output row
+    """
+
+    source: NDArray[np.int64]
+    period: NDArray[np.int64]
+    share: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    group: NDArray[np.int64]
+
+
+def downsample(read: Read, ontology: Ontology, query: SeriesQuery, period_ns: int) -> SeriesFrame:
+    """One value for each object, quantity and output period that ends in (from_ns, to_ns].
+
+    Raises InputError where `period_ns` is not positive.
+    """
+    if period_ns <= 0:
+        raise InputError("a period above 0 ns", str(period_ns), "give the output period in nanoseconds")
+    wider = replace(
+        query,
+        from_ns=(query.from_ns // period_ns) * period_ns,
+        to_ns=min(query.to_ns, FOREVER_NS - period_ns) + period_ns,
+        limit=None,
+    )
+    frame = read(wider)
+    if not len(frame):
+        return frame
+    pieces = _cut(frame, period_ns)
+    weights = _volumes(read, ontology, wider, frame)
+    rows = _combine(frame, pieces, _methods(ontology, frame), weights, period_ns)
+    keep = (rows.end_ns > query.from_ns) & (rows.end_ns <= query.to_ns)
+    kept = np.flatnonzero(keep)[: query.limit]
+    return SeriesFrame(*(getattr(rows, name)[kept] for name in SeriesFrame.__slots__))
+
+
+def _cut(frame: SeriesFrame, period_ns: int) -> _Pieces:
+    last = -(-frame.end_ns // period_ns) - 1
+    first = np.minimum(frame.start_ns // period_ns, last)
+    counts = last - first + 1
+    source = np.repeat(np.arange(len(frame)), counts)
+    offset = np.arange(len(source)) - np.repeat(np.cumsum(counts) - counts, counts)
+    period = first[source] + offset
+    start, end = frame.start_ns[source], frame.end_ns[source]
+    overlap = np.minimum(end, (period + 1) * period_ns) - np.maximum(start, period * period_ns)
+    instant = end == start
+    share = np.where(instant, 1.0, overlap / np.maximum(end - start, 1))
+    weight = np.where(instant, 1.0, overlap.astype(np.float64))
+    series = _series_numbers(frame)[source]
+    order = np.lexsort((period, series))
+    new = np.diff(series[order], prepend=-1).astype(bool) | np.diff(period[order], prepend=-1).astype(bool)
+    group = np.cumsum(new) - 1
+    return _Pieces(source[order], period[order], share[order], weight[order], group)
+
+
+def _series_numbers(frame: SeriesFrame) -> NDArray[np.int64]:
+    """Rising numbers: the frame is in order of object and quantity."""
+    changed = (frame.object_ids[1:] != frame.object_ids[:-1]) | (
+        frame.quantities[1:] != frame.quantities[:-1]
+    )
+    return np.concatenate([[0], np.cumsum(changed)]).astype(np.int64)
+
+
+def _quantity(ontology: Ontology, name: str) -> Quantity | None:
+    try:
+        return ontology.quantity(name)
+    except OntologyError:
+        return None
+
+
+def _methods(ontology: Ontology, frame: SeriesFrame) -> NDArray[np.bool_]:
+    """Whether each row's quantity sums. What the ontology no longer knows is averaged over time."""
+    sums = {
+        name: (q := _quantity(ontology, name)) is not None and q.collection == "CC"
+        for name in set(frame.quantities)
+    }
+    return np.fromiter((sums[name] for name in frame.quantities), np.bool_, len(frame))
+
+
+def _volumes(read: Read, ontology: Ontology, query: SeriesQuery, frame: SeriesFrame) -> NDArray[np.float64]:
+    """The volume of each row over its own object and period: inf where none is named, NaN where it is missing."""
+    known = {name: _quantity(ontology, name) for name in set(frame.quantities)}
+    weight_of = {n: q.weight for n, q in known.items() if q and q.collection == "DER" and q.weight}
+    volumes = np.full(len(frame), np.inf)
+    if not weight_of:
+        return volumes
+    found = read(replace(query, quantities=tuple(sorted(set(weight_of.values()))), recorded_after_ns=-1))
+    keys = zip(found.object_ids, found.quantities, found.start_ns, found.end_ns, strict=True)
+    by_key = dict(zip(keys, found.values, strict=True))
+    for row in np.flatnonzero([name in weight_of for name in frame.quantities]):
+        key = (
+            frame.object_ids[row],
+            weight_of[frame.quantities[row]],
+            frame.start_ns[row],
+            frame.end_ns[row],
+        )
+        volumes[row] = by_key.get(key, np.nan)
+    return volumes
+
+
+def _combine(
+    frame: SeriesFrame, pieces: _Pieces, sums: NDArray[np.bool_], volumes: NDArray[np.float64], period_ns: int
+) -> SeriesFrame:
+    rows = int(pieces.group[-1]) + 1
+    first = np.flatnonzero(np.diff(pieces.group, prepend=-1))
+
+    def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(pieces.group, values, rows)
+
+    value, volume = frame.values[pieces.source], volumes[pieces.source]
+    is_sum = sums[pieces.source[first]]
+    weight = np.where(np.isinf(volume), pieces.weight, pieces.share * np.nan_to_num(volume, posinf=0.0))
+    unweighted = (total(np.isnan(volume).astype(np.float64)) > 0) | (total(weight) <= 0)
+    weight = np.where(unweighted[pieces.group], pieces.weight, weight)
+    mean = total(weight * value) / total(weight)
+    instants = total((frame.start_ns == frame.end_ns)[pieces.source].astype(np.float64)) > 0
+    covered = total(pieces.weight) >= period_ns * (1 - 1e-9)
+    doubted = total(frame.suspect[pieces.source].astype(np.float64)) > 0
+    period, source = pieces.period[first], pieces.source[first]
+    return SeriesFrame(
+        frame.object_ids[source], frame.quantities[source], period * period_ns, (period + 1) * period_ns,
+        np.where(is_sum, total(pieces.share * value), mean),
+        np.maximum.reduceat(frame.recorded_at_ns[pieces.source], first),
+        doubted | (unweighted & ~is_sum) | ~(covered | instants),
+    )  # fmt: skip
