@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ranvier.fabric.sources.drive_test import DriveTest
+from ranvier.fabric.sources.pm_file import PmFile
 from ranvier.fabric.sources.source import Source
 
-ADAPTERS: dict[str, Source] = {adapter.name: adapter for adapter in (DriveTest(),)}
+ADAPTERS: dict[str, Source] = {adapter.name: adapter for adapter in (PmFile(), DriveTest())}

@@ -72,7 +72,7 @@ class DriveTest:
 
     name = "drive-test"
 
-    def detect(self, head: bytes, context: SourceContext) -> bool:
+    def detect(self, head: bytes, context: SourceContext, /) -> bool:
         """Whether the first line holds the columns of a mapping."""
         return header_of(head.split(b"\n", 1)[0].rstrip(b"\r"), context.mappings.drive_tests) is not None
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ranvier.fabric.sources.checked_value import check_of
 from ranvier.fabric.sources.mappings.drive_test_mapping import DriveTestMapping, ValueColumn
 from ranvier.fabric.topology_change import Scalar
-from ranvier.ontology.errors import RanvierError
 from ranvier.ontology.ontology import Ontology
 
 _INF = float("inf")
@@ -115,16 +115,9 @@ class Columns:
 
 
 def _compiled(value: ValueColumn, names: list[str], ontology: Ontology) -> _Value:
-    low, high, sentinels, fault = -_INF, _INF, set(value.sentinels), ""
-    try:
-        quantity = ontology.quantity(value.quantity)
-        ontology.check_unit(value.quantity, value.unit)
-        low = -_INF if quantity.minimum is None else quantity.minimum
-        high = _INF if quantity.maximum is None else quantity.maximum
-        sentinels |= set(quantity.sentinels)
-    except RanvierError as error:
-        fault = str(error)
+    check = check_of(ontology, value.quantity, "UE", value.unit)
     return _Value(
-        names.index(value.column), value.column, value.quantity, value.unit, low, high,
-        frozenset(sentinels), value.scale, value.offset, fault,
+        names.index(value.column), value.column, check.quantity, check.unit, check.low, check.high,
+        check.sentinels | set(value.sentinels), value.scale * check.factor, value.offset * check.factor,
+        check.fault,
     )  # fmt: skip

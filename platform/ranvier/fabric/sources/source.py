@@ -21,6 +21,7 @@ import msgspec
 from ranvier.fabric.alarm import Alarm
 from ranvier.fabric.dead_letter import DeadLetter
 from ranvier.fabric.measurement import MeasurementReport
+from ranvier.fabric.sources.counter_state import CounterState
 from ranvier.fabric.sources.mappings.mappings import Mappings
 from ranvier.fabric.topology_change import NodeChange, RelationChange
 from ranvier.ontology.ontology import Ontology
@@ -51,6 +52,7 @@ class SourceContext:
     """Where the bytes come from, whose they are, and what they are read against.
 
     source    name of the file (its path below what the user gave) or of the feed
+    counters  the last readings of ever-rising counters, kept by the caller from file to file
     now_ns    the time now; an event later than `now_ns + max_skew_s` is a dead letter; None: no check
     """
 
@@ -59,6 +61,7 @@ class SourceContext:
     tenant: str = "default"
     network: str = "default"
     mappings: Mappings = field(default_factory=Mappings)
+    counters: CounterState = field(default_factory=CounterState)
     now_ns: int | None = None
     max_skew_s: float = 300.0
 
@@ -85,7 +88,7 @@ class Source(Protocol):
         """The name under which a dead letter remembers the adapter."""
         ...
 
-    def detect(self, head: bytes, context: SourceContext) -> bool:
+    def detect(self, head: bytes, context: SourceContext, /) -> bool:
         """Whether bytes that begin with `head` are of this format, judged by content."""
         ...
 

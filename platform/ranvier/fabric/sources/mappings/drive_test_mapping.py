@@ -29,7 +29,7 @@ class TimeColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ValueColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A column that holds a quantity: value = number × scale + offset, in `unit`.
+    """A column that holds a quantity: number × scale + offset is the value in `unit`.
 
     sentinels     numbers in the column that mean "missing"
     cell_classes  the serving cell's classes under which the column has this meaning; None: always
@@ -99,5 +99,4 @@ class DriveTestMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def check(self, ontology: Ontology) -> None:
         """Raises OntologyError or UnitMismatch where the mapping contradicts the ontology."""
         for value in self.value:
-            ontology.quantity(value.quantity)
-            ontology.check_unit(value.quantity, value.unit)
+            ontology.factor(value.quantity, value.unit)

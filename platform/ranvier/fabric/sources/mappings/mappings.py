@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
 import msgspec
 
 from ranvier.fabric.sources.mappings.drive_test_mapping import DriveTestMapping
+from ranvier.fabric.sources.mappings.pm_file_mapping import PmFileMapping
 from ranvier.ontology.errors import InputError
 from ranvier.ontology.ontology import Ontology
 
-Mapping = DriveTestMapping
-_KINDS: dict[str, type[Mapping]] = {"drive-test": DriveTestMapping}
+Mapping = DriveTestMapping | PmFileMapping
+_KINDS: dict[str, type[Mapping]] = {"drive-test": DriveTestMapping, "pm-file": PmFileMapping}
 
 
 def load_mapping(text: str, name: str) -> Mapping:
@@ -34,17 +36,28 @@ def load_mapping(text: str, name: str) -> Mapping:
 
 @cache
 def shipped() -> tuple[DriveTestMapping, ...]:
-    """The mappings that ship with Ranvier."""
+    """The drive-test mappings that ship with Ranvier."""
     text = files("ranvier.fabric.sources.mappings").joinpath("raca-2020.toml").read_text("utf-8")
-    return (load_mapping(text, "raca-2020.toml"),)
+    return (msgspec.convert(tomllib.loads(text), DriveTestMapping),)
 
 
 class Mappings(msgspec.Struct, frozen=True):
-    """The mappings of a run; `drive_tests` are tried in order, and the first whose columns fit is taken."""
+    """The mappings of a run; of each kind the first that fits is taken."""
 
     drive_tests: tuple[DriveTestMapping, ...] = msgspec.field(default_factory=shipped)
+    pm_files: tuple[PmFileMapping, ...] = (PmFileMapping(),)
+
+    def preferring(self, mappings: Iterable[Mapping]) -> Mappings:
+        """These mappings before the ones that are there."""
+        own = tuple(mappings)
+        return Mappings(
+            (*(m for m in own if isinstance(m, DriveTestMapping)), *self.drive_tests),
+            (*(m for m in own if isinstance(m, PmFileMapping)), *self.pm_files),
+        )
 
     def check(self, ontology: Ontology) -> None:
         """Raises OntologyError or UnitMismatch at the first mapping that contradicts the ontology."""
-        for mapping in self.drive_tests:
-            mapping.check(ontology)
+        for drive_test in self.drive_tests:
+            drive_test.check(ontology)
+        for pm_file in self.pm_files:
+            pm_file.check(ontology)
