@@ -5,10 +5,12 @@ import { address } from "./api/client.ts";
 import { follow } from "./api/live.ts";
 import { App } from "./app.tsx";
 import { takeSnapshot } from "./model/live-state.ts";
+import { keepInAddress } from "./model/selection.ts";
 import { watchTheme } from "./model/theme.ts";
 import "./style/tokens.css";
 import "./style/page.css";
 
 watchTheme();
+keepInAddress();
 follow(address("live"), takeSnapshot);
 render(<App />, document.getElementById("app")!);

@@ -8,15 +8,18 @@ export class ApiError extends Error {
   }
 }
 
-type Query = Record<string, string | number | boolean | null | undefined>;
+type Value = string | number | boolean | null | undefined;
+type Query = Record<string, Value | readonly Value[]>;
 
 // Relative, so that the page also works behind a proxy that puts it under a path.
 const ROOT = new URL("./v1/", document.baseURI);
 
 export function address(path: string, query: Query = {}): string {
   const url = new URL(path, ROOT);
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined) url.searchParams.set(name, String(value));
+  for (const [name, given] of Object.entries(query)) {
+    for (const value of Array.isArray(given) ? given : [given]) {
+      if (value !== null && value !== undefined) url.searchParams.append(name, String(value));
+    }
   }
   return url.href;
 }
@@ -24,45 +27,67 @@ export function address(path: string, query: Query = {}): string {
 async function call<T>(path: string, query: Query = {}, init: RequestInit = {}): Promise<T> {
   const answer = await fetch(address(path, query), { headers: { accept: "application/json" }, ...init });
   if (answer.ok) return (await answer.json()) as T;
-  const problem = await answer.json().catch(() => null);
+  const problem = (await answer.json().catch(() => null)) as wire.Problem | null;
   throw new ApiError(problem ?? { title: answer.statusText, status: answer.status, detail: `${answer.status} ${answer.statusText}` });
 }
 
-export async function topology(): Promise<{ nodes: wire.NodeItem[]; relations: wire.RelationItem[]; complete: boolean }> {
-  const nodes: wire.NodeItem[] = [];
-  const relations: wire.RelationItem[] = [];
+/** All pages of a list, up to a bound: what a page can draw and a reader can see. */
+async function pages<T extends { next: string | null }>(path: string, query: Query, most: number): Promise<T[]> {
+  const found: T[] = [];
   let cursor: string | null = null;
-  // Bounded: what a page can draw and a reader can see.
-  for (let pages = 0; pages < 20; pages++) {
-    const page: wire.SnapshotPage = await call("topology", { limit: 1000, cursor });
-    nodes.push(...page.nodes);
-    relations.push(...page.relations);
+  do {
+    const page: T = await call<T>(path, { ...query, cursor });
+    found.push(page);
     cursor = page.next;
-    if (cursor === null) return { nodes, relations, complete: true };
-  }
-  return { nodes, relations, complete: false };
+  } while (cursor !== null && found.length < most);
+  return found;
 }
 
-export const quantities = () => call<wire.Page<wire.QuantityItem>>("ontology/quantities", { limit: 1000 });
+export interface Graph {
+  asOf: string;
+  nodes: wire.NodeItem[];
+  relations: wire.RelationItem[];
+  /** There is more than was asked for. */
+  cut: boolean;
+}
 
-export const seriesList = () => call<wire.Page<wire.SeriesItem>>("series", { limit: 1000 });
+export async function topology(): Promise<Graph> {
+  const found = await pages<wire.SnapshotPage>("topology/snapshot", { limit: 5000 }, 4);
+  return {
+    asOf: found[0]!.as_of,
+    nodes: found.flatMap((page) => page.nodes),
+    relations: found.flatMap((page) => page.relations),
+    cut: found.at(-1)!.next !== null,
+  };
+}
 
-export const fidelity = (query: { object_id?: string; per_object?: boolean; quantity?: string } = {}) =>
-  call<wire.Page<wire.FidelityItem>>("fidelity", query);
+export async function seriesList(): Promise<wire.SeriesItem[]> {
+  const found = await pages<wire.Page<wire.SeriesItem>>("series", { limit: 1000 }, 10);
+  return found.flatMap((page) => page.items);
+}
 
-export const fidelityHistory = (query: { quantity: string; horizon_s: number; from?: string; step_s?: number }) =>
-  call<wire.Page<wire.FidelityItem>>("fidelity/history", query);
+export const ontology = () => call<{ quantities: wire.QuantityItem[] }>("ontology");
 
-export const outcomes = (query: { object_id: string; quantity: string; horizon_s?: number; model?: string; limit?: number; from?: string }) =>
-  call<wire.OutcomePage>("forecasts/outcomes", query);
+export const fidelityByNode = (query: { quantity: string; horizon_s: number; model: string }) =>
+  call<wire.Page<wire.FidelityItem>>("fidelity", { ...query, per_object: true, limit: 1000 });
 
-export const points = (query: { object_id: string; quantity: string; from?: string; limit?: number }) =>
+export const fidelityHistory = (query: { quantity: string; horizon_s: number; from: string; step_s: number }) =>
+  call<wire.Page<wire.FidelityItem>>("fidelity/history", { ...query, limit: 5000 });
+
+export const outcomes = (query: {
+  object_id: string;
+  quantity: string;
+  horizon_s?: number;
+  model: string;
+  levels: readonly number[];
+  from: string;
+  limit: number;
+}) => call<wire.OutcomePage>("forecasts/outcomes", query);
+
+export const points = (query: { object_id: string; quantity: string; from: string; limit: number }) =>
   call<wire.PointsPage>("series/points", query);
-
-export const deadLetters = (limit: number) => call<wire.Page<wire.DeadLetterItem>>("deadletters", { limit });
 
 export const deadLetter = (id: string) => call<wire.DeadLetterDetail>(`deadletters/${encodeURIComponent(id)}`);
 
-export const replay = (id: string) => call<wire.IngestReceipt>(`deadletters/${encodeURIComponent(id)}/replay`, {}, { method: "POST" });
-
-export const alarms = (limit: number) => call<wire.Page<wire.AlarmItem>>("alarms", { limit });
+export const replay = (id: string) =>
+  call<wire.IngestReceipt>(`deadletters/${encodeURIComponent(id)}/replay`, {}, { method: "POST" });

@@ -23,7 +23,7 @@ export function follow(url: string, onSnapshot: (snapshot: LiveSnapshot) => void
     window.clearTimeout(timer);
     connection.value = { state: "connecting" };
     source = new EventSource(url);
-    for (const name of ["message", "snapshot", "live"]) source.addEventListener(name, take);
+    source.addEventListener("live", take);
     source.onerror = retry;
     timer = window.setTimeout(retry, SILENCE_MS);
   }
