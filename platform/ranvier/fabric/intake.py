@@ -3,8 +3,9 @@
     records ► decode ► check against the ontology ─┬─► accepted, in order
                                                    └─► refused, each with its reason
 
-Checking value by value would cost more than everything else on the way, so a batch's values are compared with
-their bounds at once, and only a report that stands out is checked in detail by the ontology, whose word counts.
+Checking value by value would cost more than everything else on the way, so a batch's values are compared
+with their bounds at once; only a report that stands out is checked in detail by the ontology, whose word
+counts.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ Shape = tuple[str, tuple[str, ...]]
 
 
 class Intake:
-    """Decodes and checks. Remembers the bounds of the shapes of reports that it has seen, up to `capacity`."""
+    """Decodes and checks. Remembers the bounds of up to `capacity` shapes of reports."""
 
     def __init__(self, ontology: Ontology, capacity: int = 4096) -> None:
         self._ontology, self._capacity = ontology, capacity

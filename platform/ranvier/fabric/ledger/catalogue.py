@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -83,10 +83,8 @@ def snapshot(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException as error:
-        try:
+        with suppress(duckdb.Error):  # DuckDB may have ended the transaction itself.
             connection.execute("ROLLBACK")
-        except duckdb.Error:
-            pass  # DuckDB has ended the transaction itself.
         if isinstance(error, duckdb.Error):
             raise StoreError("the ledger in working order", str(error), "see docs/ingest.md") from error
         raise
@@ -168,10 +166,12 @@ def recent(
     connection: duckdb.DuckDBPyConnection, kind: str, sequence: int | None = None
 ) -> list[tuple[int, bytes]]:
     """(sequence, Arrow IPC stream) of the recent rows of a kind, or of one of its seals."""
-    return connection.execute(
-        "SELECT sequence, stream FROM recent WHERE kind = $kind AND ($n IS NULL OR sequence = $n) ORDER BY sequence",
+    rows: list[tuple[int, bytes]] = connection.execute(
+        "SELECT sequence, stream FROM recent "
+        "WHERE kind = $kind AND ($n IS NULL OR sequence = $n) ORDER BY sequence",
         {"kind": kind, "n": sequence},
-    ).fetchall()  # fmt: skip
+    ).fetchall()
+    return rows
 
 
 def recent_between(connection: duckdb.DuckDBPyConnection, kind: str, from_ns: int, to_ns: int) -> list[bytes]:

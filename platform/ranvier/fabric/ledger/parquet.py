@@ -136,7 +136,8 @@ class ParquetLedger:
     def verify(self, kind: str) -> int:
         """Recompute every digest of the kind; how many were checked. Raises StoreError at the first break.
 
-        That the last seals are missing altogether cannot be seen from inside: keep the newest digest elsewhere.
+        That the last seals are missing altogether cannot be seen from inside: keep the newest digest
+        elsewhere.
         """
         checked, previous = 0, sealing.GENESIS
         with self._connection.cursor() as cursor, catalogue.snapshot(cursor):

@@ -69,7 +69,10 @@ def from_bytes(stream: bytes) -> pa.Table:
 
 
 def digest(previous: str, kind: str, key: str, sealed_at_ns: int, stream: bytes) -> str:
-    """SHA-256(previous ‖ kind ‖ key ‖ sealed_at_ns ‖ stream), in hex; text in UTF-8, each followed by a zero byte."""
+    """SHA-256(previous ‖ kind ‖ key ‖ sealed_at_ns ‖ stream), in hex.
+
+    The first four are text in UTF-8 (the time in decimal digits), each followed by a zero byte.
+    """
     head = "".join(f"{part}\0" for part in (previous, kind, key, sealed_at_ns))
     return hashlib.sha256(head.encode() + stream).hexdigest()
 

@@ -96,7 +96,7 @@ class Membership:
         return owned
 
     def _see_out(self, connection: sqlite3.Connection, now_ns: int) -> None:
-        """Remove the others whose lease is over, or lies further ahead than a clock that was set back allows."""
+        """Remove others whose lease is over, or lies so far ahead that the clock must have been set back."""
         gone = connection.execute(
             "DELETE FROM members WHERE grp = ? AND id != ? AND (expires_ns <= ? OR expires_ns > ?)",
             (self._group, self.member, now_ns, now_ns + 2 * self._lease_ns),

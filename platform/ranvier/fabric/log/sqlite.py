@@ -165,8 +165,10 @@ class SqliteLog:
                     "SELECT sum(next_offset - start_offset) FROM streams"
                 ).fetchone()
             size = sum(part.stat().st_size for part in self.path.parent.glob(self.path.name + "*"))
-            detail = {"version": sqlite3.sqlite_version, "bytes": size, "records": int(records[0] or 0)}
-            return Health("event log (SQLite)", True, detail)
+            return Health(
+                "event log (SQLite)", True,
+                {"version": sqlite3.sqlite_version, "bytes": size, "records": int(records[0])},
+            )  # fmt: skip
         except (sqlite3.Error, OSError) as error:
             return Health("event log (SQLite)", False, error=str(error))
 

@@ -113,7 +113,7 @@ def _methods(ontology: Ontology, frame: SeriesFrame) -> NDArray[np.bool_]:
 
 
 def _volumes(read: Read, ontology: Ontology, query: SeriesQuery, frame: SeriesFrame) -> NDArray[np.float64]:
-    """The volume of each row over its own object and period: inf where none is named, NaN where it is missing."""
+    """Each row's volume over its own object and period: inf where none is named, NaN where it is missing."""
     known = {name: _quantity(ontology, name) for name in set(frame.quantities)}
     weight_of = {n: q.weight for n, q in known.items() if q and q.collection == "DER" and q.weight}
     volumes = np.full(len(frame), np.inf)
@@ -140,7 +140,7 @@ def _combine(
     first = np.flatnonzero(np.diff(pieces.group, prepend=-1))
 
     def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(pieces.group, values, rows)
+        return np.bincount(pieces.group, values, rows).astype(np.float64)
 
     value, volume = frame.values[pieces.source], volumes[pieces.source]
     is_sum = sums[pieces.source[first]]

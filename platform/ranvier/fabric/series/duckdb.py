@@ -2,9 +2,9 @@
 
     reports ► columns ► points (append only, in order of arrival) ─ zone maps on the period's end ► read
 
-A revision is one more row; a read takes, of each natural key, the highest (revision, recorded_at, sequence)
-that was recorded by `known_at_ns`. There is no index: rows lie in the order of arrival, which is nearly that of
-time, so a window's read skips the row groups outside it by their minima and maxima.
+A revision is one more row; a read takes, of each natural key, the highest (revision, recorded_at,
+sequence) that was recorded by `known_at_ns`. There is no index: rows lie in the order of arrival, which is
+nearly that of time, so a window's read skips the row groups outside it by their minima and maxima.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class DuckdbSeries:
             return selection.read(cursor, query)
 
     def downsample(self, query: SeriesQuery, period_ns: int) -> SeriesFrame:
-        """One value for each object, quantity and period of `period_ns`, by the counter's collection method."""
+        """One value for each object, quantity and period, by the counter's collection method."""
         with self._writer.cursor() as cursor:
             return downsampling.downsample(
                 lambda wider: selection.read(cursor, wider), self._ontology, query, period_ns

@@ -19,6 +19,7 @@ Layout = tuple[str, str, str, str, tuple[str, ...]]
 """(tenant, network, origin, object, its quantities in the report's order)."""
 
 COLUMNS = ("tenant", "network", "origin", "object_id", "quantity")
+NAMES = ", ".join(COLUMNS)
 
 
 class SeriesIndex:
@@ -83,9 +84,7 @@ class SeriesIndex:
         execute = self._connection.execute
         execute(
             f"INSERT INTO series SELECT (SELECT coalesce(max(id), -1) FROM series) + row_number() "
-            f"OVER (ORDER BY place), {', '.join(COLUMNS)} FROM wanted ANTI JOIN series USING ({', '.join(COLUMNS)})"
+            f"OVER (ORDER BY place), {NAMES} FROM wanted ANTI JOIN series USING ({NAMES})"
         )
-        rows = execute(
-            f"SELECT s.id FROM wanted JOIN series s USING ({', '.join(COLUMNS)}) ORDER BY place"
-        ).fetchnumpy()
+        rows = execute(f"SELECT s.id FROM wanted JOIN series s USING ({NAMES}) ORDER BY place").fetchnumpy()
         return [int(number) for number in rows["id"]]

@@ -78,16 +78,18 @@ def _wanted(cursor: duckdb.DuckDBPyConnection, query: SeriesQuery) -> dict[str, 
         if among is not None:
             where.append(f"{column} IN (SELECT unnest(?::VARCHAR[]))")
             values.append(list(among))  # type: ignore[arg-type]
-    return cursor.execute(
-        f"SELECT id, object_id, quantity FROM series WHERE {' AND '.join(where)} ORDER BY object_id, quantity",
+    found: dict[str, Any] = cursor.execute(
+        f"SELECT id, object_id, quantity FROM series WHERE {' AND '.join(where)} "
+        "ORDER BY object_id, quantity",
         values,
     ).fetchnumpy()
+    return found
 
 
 def page(
     cursor: duckdb.DuckDBPyConnection, owner: tuple[str, str], after: str | None, limit: int
 ) -> tuple[tuple[tuple[str, str], ...], str | None]:
-    """The (object, quantity) pairs of (tenant, network) after a cursor. Raises InputError for another's cursor."""
+    """The (object, quantity) pairs of (tenant, network) after a cursor; InputError for one made up."""
     start = _decode_cursor(after)
     rows = cursor.execute(
         "SELECT DISTINCT object_id, quantity FROM series WHERE tenant = ? AND network = ? "
