@@ -23,8 +23,11 @@ def issue(
     horizons_s: Sequence[float],
     ledger: Ledger,
     now_ns: int,
+    whose: tuple[str, str] = ("default", "default"),
 ) -> list[Forecast]:
     """Forecasts of all predictors from `state`, issued at `now_ns` and sealed in one ledger entry.
+
+    `whose` is the tenant and the network that the twin follows.
 
     The entry's key is the issue time with the twin's name, so issuing twice seals once. Raises InputError
     where a predictor's forecast has other targets, horizons or times than were asked for. The forecasts
@@ -32,7 +35,8 @@ def issue(
     """
     asked = state.handed_out()
     forecasts = [_checked(each, asked, state.handed_out(), tuple(horizons_s)) for each in predictors]
-    forecasts = [replace(each, issued_at_ns=now_ns) for each in forecasts]
+    tenant, network = whose
+    forecasts = [replace(f, issued_at_ns=now_ns, tenant=tenant, network=network) for f in forecasts]
     if asked.targets:
         first = forecasts[0]
         key = f"{first.tenant}/{first.network}/{first.twin}/{now_ns}"

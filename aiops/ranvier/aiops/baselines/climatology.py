@@ -47,7 +47,7 @@ class Climatology:
         values = np.where(state.climate.count[:, None] >= self.enough, own, pooled)
         shape = (len(state.targets), len(horizons_s), self.members)
         return Forecast(
-            self.name, self.version, state.as_of_ns, state.known_at_ns, state.targets, tuple(horizons_s),
+            self.name, self.version, state.known_at_ns, state.known_at_ns, state.targets, tuple(horizons_s),
             np.broadcast_to(values[:, None, :], shape).copy(), step_ns=state.step_ns,
         )  # fmt: skip
 

@@ -32,7 +32,7 @@ class Persistence:
         """One member: the latest value."""
         values = np.repeat(last_value(state)[:, None, None], len(horizons_s), axis=1)
         return Forecast(
-            self.name, self.version, state.as_of_ns, state.known_at_ns, state.targets, tuple(horizons_s),
+            self.name, self.version, state.known_at_ns, state.known_at_ns, state.targets, tuple(horizons_s),
             values, step_ns=state.step_ns,
         )  # fmt: skip
 
