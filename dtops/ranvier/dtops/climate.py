@@ -85,8 +85,8 @@ def moment_keys(hashes: Keys, steps: NDArray[np.int64]) -> Keys:
     return counter_stream.chain(MOMENT_SEED, hashes, steps)
 
 
-def merged(parts: list[Moments], size: int) -> Moments:
-    """One sample of at most `size` moments from several; those with the smallest keys stay."""
+def merged(parts: list[Moments], size: int, count: int) -> Moments:
+    """One sample of at most `size` moments from several, standing for `count`; the smallest keys stay."""
     keys = np.concatenate([part.keys for part in parts])
     keep = np.argsort(keys, kind="stable")[:size]
 
@@ -97,4 +97,4 @@ def merged(parts: list[Moments], size: int) -> Moments:
 
     names = ("history", "around", "followed", "who", "when")
     columns = {name: column(name) for name in names}
-    return Moments(lags=parts[0].lags, count=sum(part.count for part in parts), keys=keys[keep], **columns)  # type: ignore[arg-type]
+    return Moments(lags=parts[0].lags, count=count, keys=keys[keep], **columns)  # type: ignore[arg-type]

@@ -32,6 +32,17 @@ DEFAULT_LAGS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90)
 
 
 @dataclass(frozen=True, slots=True)
+class _Fresh:
+    """Moments that wait to be merged; `count` counts also those that could not have entered."""
+
+    count: int = 0
+    parts: tuple[Moments, ...] = ()
+
+    def more(self, count: int, part: Moments) -> _Fresh:
+        return _Fresh(self.count + count, (*self.parts, part) if len(part.keys) else self.parts)
+
+
+@dataclass(frozen=True, slots=True)
 class _Memory:
     """What goes on from update to update beside the state proper."""
 
@@ -40,7 +51,7 @@ class _Memory:
     rows_of: Ints
     last_heard: Ints
     adjacency: Adjacency | None
-    fresh: Mapping[str, tuple[Moments, ...]]
+    fresh: Mapping[str, _Fresh]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,44 +238,45 @@ class LoadBinSynchroniser:
 
     def _moments(
         self, state: TwinState, recent: Floats, around: Floats, step: int, passed: int
-    ) -> tuple[Mapping[str, Moments], Mapping[str, tuple[Moments, ...]]]:
+    ) -> tuple[Mapping[str, Moments], Mapping[str, _Fresh]]:
         """Collect the moments all of whose followers are known now; renew the samples that grew enough."""
         memory: _Memory = state.memory
-        fresh = dict(memory.fresh)
         reach = max(self.lags) + self.slack
-        for back in range(min(passed, self.stride) - 1, -1, -1):
-            column = self.width - 1 - reach - back
-            self._collect(memory, fresh, state.quantities, (recent, around), column, step - reach - back)
-        renewed = dict(state.moments)
-        for quantity, parts in fresh.items():
+        columns = self.width - 1 - reach - np.arange(min(passed, self.stride))
+        row, back = np.nonzero(~np.isnan(recent[:, columns]))
+        keys = climates.moment_keys(memory.hashes[row], step - reach - back)
+        renewed, fresh = dict(state.moments), dict(memory.fresh)
+        for q in np.unique(memory.rows_of[row]):
+            quantity = state.quantities[q]
+            of = np.flatnonzero(memory.rows_of[row] == q)
+            best = of[self._may_enter(keys[of], renewed.get(quantity))]
+            place = (row[best], columns[back[best]])
+            part = self._part(memory, (recent, around), place, step - reach - back[best], keys[best])
+            fresh[quantity] = fresh.get(quantity, _Fresh()).more(len(of), part)
             held = renewed.get(quantity)
-            grown = sum(part.count for part in parts)
-            if parts and grown >= max(64, (held.count if held else 0) // 4):
-                renewed[quantity] = climates.merged([*([held] if held else []), *parts], self.moments_size)
-                fresh[quantity] = ()
+            if fresh[quantity].count >= max(64, (held.count if held else 0) // 4):
+                parts = [*([held] if held else []), *fresh[quantity].parts]
+                total = fresh[quantity].count + (held.count if held else 0)
+                renewed[quantity] = climates.merged(parts, self.moments_size, total)
+                fresh[quantity] = _Fresh()
         return renewed, fresh
 
-    def _collect(
-        self, memory: _Memory, fresh: dict[str, tuple[Moments, ...]], quantities: tuple[str, ...],
-        rings: tuple[Floats, Floats], column: int, step: int,
-    ) -> None:  # fmt: skip
-        recent, around = rings
-        rows = np.flatnonzero(~np.isnan(recent[:, column]))
-        if not len(rows):
-            return
-        span = slice(column - self.window + 1, column + 1)
-        after = column + np.array(self.lags)
-        keys = climates.moment_keys(memory.hashes[rows], np.full(len(rows), step))
-        for q in np.unique(memory.rows_of[rows]):
-            of = memory.rows_of[rows] == q
-            mine, key = rows[of], keys[of]
-            best = np.argsort(key)[: self.moments_size]
-            part = Moments(
-                self.lags, recent[mine[best], span], around[mine[best], span],
-                recent[np.ix_(mine[best], after)], memory.hashes[mine[best]],
-                np.full(len(best), step), len(mine), key[best],
-            )  # fmt: skip
-            fresh[quantities[q]] = (*fresh.get(quantities[q], ()), part)
+    def _may_enter(self, keys: NDArray[np.uint64], held: Moments | None) -> Ints:
+        """The places of the keys that can be among the smallest: most of a long past cannot enter any more."""
+        if held is not None and len(held.keys) >= self.moments_size:
+            return np.flatnonzero(keys < held.keys[-1])
+        return np.argsort(keys)[: self.moments_size]
+
+    def _part(
+        self, memory: _Memory, rings: tuple[Floats, Floats], place: tuple[Ints, Ints], when: Ints,
+        keys: NDArray[np.uint64],
+    ) -> Moments:  # fmt: skip
+        row, column = place[0][:, None], place[1][:, None]
+        span = column + np.arange(1 - self.window, 1)
+        return Moments(
+            self.lags, rings[0][row, span], rings[1][row, span],
+            rings[0][row, column + np.array(self.lags)], memory.hashes[place[0]], when, len(keys), keys,
+        )  # fmt: skip
 
 
 def _shifted(ring: Floats, steps: int) -> Floats:
