@@ -309,6 +309,10 @@ class Ledger(Protocol):
         """The seals of a kind in order, from after a sequence number on."""
         ...
 
+    def seal(self, kind: str, key: str) -> Seal | None:
+        """The seal of `key`; None where the kind has no such key."""
+        ...
+
     def verify(self, kind: str) -> int:
         """Recompute every digest of the kind; how many were checked. Raises StoreError at the first break."""
         ...

@@ -133,6 +133,11 @@ class ParquetLedger:
         with self._connection.cursor() as cursor:
             return catalogue.seals(cursor, kind, after, limit)
 
+    def seal(self, kind: str, key: str) -> Seal | None:
+        """The seal of `key`; None where the kind has no such key."""
+        with self._connection.cursor() as cursor:
+            return catalogue.seal_of(cursor, kind, key)
+
     def verify(self, kind: str) -> int:
         """Recompute every digest of the kind; how many were checked. Raises StoreError at the first break.
 
