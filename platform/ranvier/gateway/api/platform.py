@@ -18,12 +18,14 @@ from ranvier.fabric.ports import FOREVER_NS, EventLog, GraphStore, Ledger, Serie
 from ranvier.ontology.ontology import Ontology
 
 
-@dataclass(frozen=True, slots=True)
-class Whose:
+class Whose(NamedTuple):
     """The tenant and the network that a request is about."""
 
     tenant: str = "default"
     network: str = "default"
+
+
+DEFAULT_WHOSE = Whose()
 
 
 # ---------------------------------------------------------------- live figures
@@ -101,7 +103,7 @@ class FidelityFigure:
 class FidelityQuery:
     """Which fidelity; None means each. `per_object` asks for one figure for each managed object."""
 
-    whose: Whose = Whose()
+    whose: Whose = DEFAULT_WHOSE
     quantity: str | None = None
     horizon_s: float | None = None
     model: str | None = None
@@ -156,7 +158,7 @@ class ForecastQuery:
     `limit` that come after the position `after` in that order.
     """
 
-    whose: Whose = Whose()
+    whose: Whose = DEFAULT_WHOSE
     object_id: str | None = None
     quantity: str | None = None
     model: str | None = None

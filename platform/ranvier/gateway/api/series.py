@@ -10,13 +10,15 @@ from fastapi import APIRouter, Query
 from ranvier.fabric.ports import FOREVER_NS, SeriesFrame, SeriesQuery
 from ranvier.gateway.api.cursor import Whole, decode_cursor, encode_cursor
 from ranvier.gateway.api.models import Point, PointsPage, SeriesItem, SeriesPage
-from ranvier.gateway.api.request import CursorText, Limit, PlatformOf, SpanOf, TimeText, WhoseOf
+from ranvier.gateway.api.request import CursorText, Limit, PlatformOf, Span, SpanOf, TimeText, WhoseOf
 from ranvier.gateway.api.times import format_time, parse_time_ns
+from ranvier.ontology.errors import InputError
 from ranvier.ontology.ontology import Ontology, Quantity
 
 router = APIRouter(prefix="/v1/series", tags=["series"])
 _NS = 1_000_000_000
 _TIES = 64
+_MAX_PERIODS = 100_000
 ObjectId = Annotated[str, Query(min_length=1, max_length=1024, description="A distinguished name")]
 QuantityName = Annotated[str, Query(min_length=1, max_length=256, examples=["DRB.UEThpDl"])]
 
@@ -60,7 +62,7 @@ def list_points(
         float | None,
         Query(
             alias="downsample",
-            gt=0,
+            ge=1,
             le=31_622_400,
             allow_inf_nan=False,
             description="Length of the periods to join points into, seconds",
@@ -86,7 +88,7 @@ def list_points(
     if downsample_s is None:
         frame = platform.series.read(_from_place(query, place, limit))
     else:
-        frame = platform.series.downsample(query, max(1, round(downsample_s * _NS)))
+        frame = platform.series.downsample(query, _period_ns(span, platform.now_ns(), downsample_s))
     rows = _rows_after(frame, place)
     page = rows[:limit]
     following = None
@@ -101,6 +103,19 @@ def list_points(
         items=[_point(frame, i) for i in page],
         next=following,
     )
+
+
+def _period_ns(span: Span, now_ns: int, downsample_s: float) -> int:
+    """The period, where the span holds few enough of them: each may be a row, whatever the store holds."""
+    period_ns = round(downsample_s * _NS)
+    to_ns = min(span.to_ns, max(now_ns, span.from_ns))
+    if to_ns - span.from_ns > _MAX_PERIODS * period_ns:
+        raise InputError(
+            f"at most {_MAX_PERIODS} periods of {downsample_s} s between from and to",
+            f"{(to_ns - span.from_ns) // period_ns}",
+            "give a later `from`, or a longer `downsample`",
+        )
+    return period_ns
 
 
 def _from_place(query: SeriesQuery, place: tuple[int, int] | None, limit: int) -> SeriesQuery:
