@@ -28,7 +28,7 @@ CELLS = 57
 class BenchOntology(Ontology, frozen=True):
     """Cells and UEs only."""
 
-    def allows(self, relation: str, source_class: str, target_class: str) -> bool:
+    def allows(self, relation: str, source_class: str, target_class: str) -> bool:  # noqa: ARG002
         return True
 
     def class_of(self, distinguished_name: str) -> str:
@@ -81,11 +81,11 @@ def sessions(begin: int, end: int, rng: random.Random) -> list[TopologyChange]:
     for i in range(begin, end):
         at = START + i * SECOND // 5
         mid, last = at + rng.randrange(1, 60) * SECOND, at + 60 * SECOND
-        ue = f"UE=s{i}"
+        ue, other = f"UE=s{i}", f"Cell={rng.randrange(1, CELLS)}"
         made += [
             NodeChange(ue, "UE", at), RelationChange("serves", "Cell=0", ue, at),
-            RelationChange("serves", f"Cell={rng.randrange(1, CELLS)}", ue, mid),
-            RelationChange("serves", "Cell=0", ue, last, op="remove"), NodeChange(ue, "UE", last, op="remove"),
+            RelationChange("serves", other, ue, mid),
+            RelationChange("serves", other, ue, last, op="remove"), NodeChange(ue, "UE", last, op="remove"),
         ]  # fmt: skip
     return sorted(made, key=lambda change: change.valid_from_ns)
 
@@ -106,7 +106,8 @@ def queries(graph: SqliteGraph, first: int, last: int) -> list[tuple[str, float,
     early, middle = first + 300 * SECOND, (first + last) // 2
     for name, at, known in (
         ("early, known now", early, FOREVER_NS), ("middle, known now", middle, FOREVER_NS),
-        ("now", last, FOREVER_NS), ("early, known then", early, early), ("middle, known then", middle, middle),
+        ("now", last, FOREVER_NS), ("early, known then", early, early),
+        ("middle, known then", middle, middle),
     ):  # fmt: skip
         near = lambda at=at, known=known: graph.neighbourhood(*WHOSE, "Cell=0", at, known)  # noqa: E731
         whole = lambda at=at, known=known: graph.snapshot(*WHOSE, at, known)  # noqa: E731

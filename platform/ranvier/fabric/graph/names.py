@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T", bound=tuple[Any, ...])
 
 
 class Cache(Generic[K, V]):
@@ -48,6 +49,7 @@ class Names:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (x, y, z)")
         self._few: Cache[tuple[object, ...], int] = Cache(10_000)
         self._entities: Cache[tuple[int, str], int] = Cache(200_000)
         self._slots: Cache[tuple[int, int, int], int] = Cache(200_000)
@@ -72,23 +74,55 @@ class Names:
             key, self._find_or_make("category", ("scope", "kind", "name"), key)
         )
 
-    def entity(self, scope: int, name: str) -> int:
-        """The key of a node's id, whether or not the node is known yet."""
-        key = (scope, name)
-        found = self._entities.get(key)
-        if found is None:
-            found = self._find_or_make("entity", ("scope", "name"), key)
-            self._entities.put(key, found)
-        return found
+    def entities(self, wanted: set[tuple[int, str]]) -> tuple[dict[tuple[int, str], int], set[int]]:
+        """The keys of (scope, node id), whether or not the nodes are known, and which of them are new."""
+        return self._all("entity", ("scope", "name"), wanted, self._entities)
 
-    def slot(self, category: int, a: int, b: int) -> int:
-        """The key of a relation's slot."""
-        key = (category, a, b)
-        found = self._slots.get(key)
-        if found is None:
-            found = self._find_or_make("slot", ("category", "a", "b"), key)
-            self._slots.put(key, found)
-        return found
+    def slots(self, wanted: set[tuple[int, int, int]]) -> tuple[dict[tuple[int, int, int], int], set[int]]:
+        """The keys of relations' slots (category, a, b), and which of them are new."""
+        return self._all("slot", ("category", "a", "b"), wanted, self._slots)
+
+    def _all(
+        self, table: str, columns: tuple[str, ...], wanted: set[T], cache: Cache[T, int]
+    ) -> tuple[dict[T, int], set[int]]:
+        found: dict[T, int] = {}
+        missing: list[T] = []
+        for key in wanted:
+            identity = cache.get(key)
+            if identity is None:
+                missing.append(key)
+            else:
+                found[key] = identity
+        if not missing:
+            return found, set()
+        stored = self._stored(table, columns, missing)
+        made = self._make(table, columns, [key for key in missing if key not in stored])
+        for key, identity in (stored | made).items():
+            found[key] = identity
+            cache.put(key, identity)
+        return found, set(made.values())
+
+    def _stored(self, table: str, columns: tuple[str, ...], keys: list[T]) -> dict[T, int]:
+        """Which of `keys` the table has: one join, since a statement for each costs more than its work."""
+        self._connection.execute("DELETE FROM temp.wanted")
+        marks = ", ".join("?" for _ in columns)
+        given = ", ".join(("x", "y", "z")[: len(columns)])
+        self._connection.executemany(f"INSERT INTO temp.wanted ({given}) VALUES ({marks})", keys)
+        match = " AND ".join(f"t.{column} = w.{x}" for column, x in zip(columns, "xyz", strict=False))
+        rows = self._connection.execute(
+            f"SELECT t.id, {given} FROM temp.wanted AS w CROSS JOIN {table} AS t ON {match}"
+        )
+        return {cast(T, row[1:]): row[0] for row in rows}
+
+    def _make(self, table: str, columns: tuple[str, ...], keys: list[T]) -> dict[T, int]:
+        last = self._connection.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
+        made = {key: identity for identity, key in enumerate(sorted(keys), last + 1)}
+        marks = ", ".join("?" for _ in columns)
+        self._connection.executemany(
+            f"INSERT INTO {table} (id, {', '.join(columns)}) VALUES (?, {marks})",
+            ((identity, *key) for key, identity in made.items()),
+        )
+        return made
 
     def _few_put(self, key: tuple[object, ...], value: int) -> int:
         self._few.put(key, value)

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from hashlib import blake2b
 from typing import NamedTuple
 
-import msgspec
-
 from ranvier.fabric.graph import timeline
+from ranvier.fabric.graph.claims import Claim, resolve
 from ranvier.fabric.graph.intervals import OPEN_FORK, fork
 from ranvier.fabric.graph.names import Cache, Names
 from ranvier.fabric.graph.schema import CATEGORY, END, SELF, place
-from ranvier.fabric.graph.timeline import REMOVE, UPSERT, Assertion, Run, State
+from ranvier.fabric.graph.timeline import UPSERT, Assertion, Run, State
 from ranvier.fabric.ports import FOREVER_NS
-from ranvier.fabric.topology_change import NodeChange, Scalar, TopologyChange
+from ranvier.fabric.topology_change import TopologyChange
 from ranvier.ontology.ontology import Ontology
 
 _BEFORE_ALL = -(2**63)
@@ -42,15 +40,6 @@ class Fact(NamedTuple):
         return Run(self.valid_from, self.valid_to, self.state)
 
 
-class Claim(NamedTuple):
-    """A change in keys: what it asserts, and how a removal in its slot matches."""
-
-    slot: int
-    assertion: Assertion
-    matching: int
-    body: bytes
-
-
 class Tail:
     """The end of a slot's timeline: its open fact, if any, and the last instant that it speaks of."""
 
@@ -58,14 +47,6 @@ class Tail:
 
     def __init__(self, fact: Fact | None, last_ns: int) -> None:
         self.fact, self.last_ns = fact, last_ns
-
-
-def _digest(properties: dict[str, Scalar]) -> tuple[int, bytes]:
-    """A digest that is 0 for no properties, and their canonical JSON. 64 bits are enough within one slot."""
-    if not properties:
-        return 0, b""
-    body = msgspec.json.encode(properties, order="sorted")
-    return int.from_bytes(blake2b(body, digest_size=8).digest(), "big", signed=True) or 1, body
 
 
 class Writer:
@@ -100,8 +81,10 @@ class Writer:
         """Take all changes into the timelines; how many altered one. Sorting spares late changes."""
         self._recorded_at = recorded_at_ns
         altered = 0
-        for change in sorted(changes, key=lambda item: item.valid_from_ns):
-            claim = self._claim(change)
+        ordered = sorted(changes, key=lambda item: item.valid_from_ns)
+        claims, new_slots = resolve(ordered, self._names, self._ontology)
+        self._touched = {slot: Tail(None, _BEFORE_ALL) for slot in new_slots}
+        for claim in claims:
             tail = self._tail(claim.slot)
             if claim.assertion.at_ns > tail.last_ns:
                 altered += self._advance(claim, tail)
@@ -112,30 +95,6 @@ class Writer:
             self._tails.put(slot, tail)
         self._touched.clear()
         return altered
-
-    # ------------------------------------------------------------ changes in keys
-    def _claim(self, change: TopologyChange) -> Claim:
-        scope = self._names.scope(change.tenant, change.network)
-        op = UPSERT if change.op == "upsert" else REMOVE
-        digest, body = _digest(change.properties) if op == UPSERT else (0, b"")
-        if isinstance(change, NodeChange):
-            category = self._names.category(scope, "node", change.node_class) if op == UPSERT else 0
-            entity = self._names.entity(scope, change.node_id)
-            state = State(category, entity, 0, digest)
-            slot, matching = -entity, timeline.UNCONDITIONAL
-        else:
-            category = self._names.category(scope, "relation", change.relation)
-            a = self._names.entity(scope, change.source_id)
-            b = self._names.entity(scope, change.target_id)
-            state = State(category, a, b, digest)
-            functional = self._ontology.relations[change.relation].functional
-            if functional == "target":
-                slot, matching = self._names.slot(category, 0, b), timeline.BY_SOURCE
-            elif functional == "source":
-                slot, matching = self._names.slot(category, a, 0), timeline.BY_TARGET
-            else:
-                slot, matching = self._names.slot(category, a, b), timeline.UNCONDITIONAL
-        return Claim(slot, Assertion(change.valid_from_ns, op, state), matching, body)
 
     def _tail(self, slot: int) -> Tail:
         # A slot of this batch stays at hand until the batch is written: the tables do not know it yet.

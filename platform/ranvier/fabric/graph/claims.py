@@ -1,0 +1,96 @@
+"""Changes in keys: a batch of changes becomes Claims on slots, its names looked up or made set by set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+import msgspec
+
+from ranvier.fabric.graph.names import Names
+from ranvier.fabric.graph.timeline import (
+    BY_SOURCE,
+    BY_TARGET,
+    REMOVE,
+    UNCONDITIONAL,
+    UPSERT,
+    Assertion,
+    State,
+)
+from ranvier.fabric.topology_change import NodeChange, RelationChange, Scalar, TopologyChange
+from ranvier.ontology.ontology import Ontology
+
+
+class Claim(NamedTuple):
+    """What a change asserts of a slot, and how a removal in that slot matches. `slot` < 0 is a node's."""
+
+    slot: int
+    assertion: Assertion
+    matching: int
+    body: bytes
+
+
+_Draft = tuple[tuple[int, int, int] | None, Assertion, int, bytes]
+"""A claim whose slot has no key yet: None for a node's slot, which is the node's key negated."""
+
+
+def resolve(
+    changes: Sequence[TopologyChange], names: Names, ontology: Ontology
+) -> tuple[list[Claim], set[int]]:
+    """The claims of `changes` in their order, and those of their slots that did not exist before."""
+    scopes = [names.scope(change.tenant, change.network) for change in changes]
+    wanted = {
+        (scope, node_id) for scope, change in zip(scopes, changes, strict=True) for node_id in _ids(change)
+    }
+    entities, new_entities = names.entities(wanted)
+    drafts = [
+        _node(change, scope, names, entities[scope, change.node_id])
+        if isinstance(change, NodeChange)
+        else _relation(
+            change, names.category(scope, "relation", change.relation),
+            (entities[scope, change.source_id], entities[scope, change.target_id]), ontology,
+        )
+        for scope, change in zip(scopes, changes, strict=True)
+    ]  # fmt: skip
+    slots, new_slots = names.slots({key for key, *_ in drafts if key is not None})
+    claims = [
+        Claim(slots[key] if key is not None else -assertion.state.a, assertion, matching, body)
+        for key, assertion, matching, body in drafts
+    ]
+    return claims, new_slots | {-entity for entity in new_entities}
+
+
+def _ids(change: TopologyChange) -> tuple[str, ...]:
+    if isinstance(change, NodeChange):
+        return (change.node_id,)
+    return (change.source_id, change.target_id)
+
+
+def _node(change: NodeChange, scope: int, names: Names, entity: int) -> _Draft:
+    if change.op == "remove":
+        return None, Assertion(change.valid_from_ns, REMOVE, State(0, entity, 0, 0)), UNCONDITIONAL, b""
+    digest, body = _digest(change.properties)
+    state = State(names.category(scope, "node", change.node_class), entity, 0, digest)
+    return None, Assertion(change.valid_from_ns, UPSERT, state), UNCONDITIONAL, body
+
+
+def _relation(change: RelationChange, category: int, ends: tuple[int, int], ontology: Ontology) -> _Draft:
+    op = UPSERT if change.op == "upsert" else REMOVE
+    digest, body = _digest(change.properties) if op == UPSERT else (0, b"")
+    source, target = ends
+    assertion = Assertion(change.valid_from_ns, op, State(category, source, target, digest))
+    functional = ontology.relations[change.relation].functional
+    if functional == "target":
+        return (category, 0, target), assertion, BY_SOURCE, body
+    if functional == "source":
+        return (category, source, 0), assertion, BY_TARGET, body
+    return (category, source, target), assertion, UNCONDITIONAL, body
+
+
+def _digest(properties: dict[str, Scalar]) -> tuple[int, bytes]:
+    """A digest that is 0 for no properties, and their canonical JSON. 64 bits are enough within one slot."""
+    if not properties:
+        return 0, b""
+    body = msgspec.json.encode(properties, order="sorted")
+    return int.from_bytes(blake2b(body, digest_size=8).digest(), "big", signed=True) or 1, body
