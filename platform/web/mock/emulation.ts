@@ -82,10 +82,10 @@ export function valueAt(object: string, kpi: string, endMs: number): number {
   return Math.max(0, Math.round(9000 + 14_000 * (1 - load) + 1500 * gauss(object, endMs)));
 }
 
-export function outcomePage(object: string, kpi: string, horizonS: number | null, model: string | null, nowMs: number, limit: number): wire.OutcomePage {
+export function outcomePage(object: string, kpi: string, horizonS: number | null, model: string | null, fromMs: number, nowMs: number, limit: number): wire.OutcomePage {
   const items: wire.OutcomeItem[] = [];
   const last = Math.floor(nowMs / (STEP_S * 1000)) * STEP_S * 1000;
-  for (let issued = last; items.length < limit && issued > last - 3_600_000; issued -= STEP_S * 1000) {
+  for (let issued = last; items.length < limit && issued > fromMs; issued -= STEP_S * 1000) {
     for (const horizon of horizonS === null ? HORIZONS : [horizonS]) {
       for (const name of model === null ? MODELS : [model]) items.push(outcome(object, kpi, horizon, name, issued, nowMs));
     }

@@ -45,7 +45,7 @@ function full(url: URL): unknown {
     }
     case "/series/points": {
       const last = Math.floor(now / 10_000) * 10_000;
-      const items = Array.from({ length: 12 }, (_, i) => last - (11 - i) * 10_000).map((end) => ({
+      const items = Array.from({ length: 120 }, (_, i) => last - (119 - i) * 10_000).map((end) => ({
         start: emulation.iso(end - 10_000), end: emulation.iso(end), recorded_at: emulation.iso(end), suspect: false, value: emulation.valueAt(q("object_id")!, q("quantity")!, end),
       }));
       return { object_id: q("object_id"), quantity: q("quantity"), unit: null, collection: null, items, next: null };
@@ -55,7 +55,7 @@ function full(url: URL): unknown {
     case "/fidelity/history":
       return { items: Array.from({ length: 45 }, (_, i) => emulation.fidelityList(now - (44 - i) * 60_000, [null], q("quantity"), horizon, 60_000)).flat(), next: null };
     case "/forecasts/outcomes":
-      return emulation.outcomePage(q("object_id")!, q("quantity")!, horizon, q("model"), now, Number(q("limit") ?? 100));
+      return emulation.outcomePage(q("object_id")!, q("quantity")!, horizon, q("model"), Date.parse(q("from")!), now, Number(q("limit") ?? 100));
     case "/deadletters":
       return { items: [...letters].reverse(), next: null };
   }

@@ -1,7 +1,9 @@
-/** The page's colours for drawings on a canvas, which do not know CSS variables. */
+/** The page's colours (as "#rrggbb") for drawings on a canvas, which do not know CSS variables. */
 
 export function cssColour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const value = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  // A build may write #ffffff as #fff.
+  return /^#[0-9a-f]{3}$/i.test(value) ? value.replace(/[0-9a-f]/gi, "$&$&") : value;
 }
 
 /** "#rrggbb" with an opacity in [0, 1]. */

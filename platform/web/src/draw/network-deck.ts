@@ -99,7 +99,7 @@ export class NetworkDeck {
     for (const cell of map.cells) places.set(cell.id, heart(cell, map.radius));
     const near = (link: MapLink) => link.source === selected || link.target === selected;
     const end = (id: string): [number, number] => [places.get(id)?.x ?? 0, places.get(id)?.y ?? 0];
-    const fill = (cell: MapCell): Rgba => alpha(picture.colour(cell) ?? ink, picture.colour(cell) ? (cell.locked ? 90 : 235) : 38);
+    const fill = (cell: MapCell): Rgba => alpha(picture.colour(cell) ?? ink, picture.colour(cell) ? (cell.locked ? 90 : 240) : 14);
     this.deck.setProps({
       layers: [
         new LineLayer<MapLink>({
@@ -116,11 +116,11 @@ export class NetworkDeck {
           data: map.cells,
           getPolygon: (cell) => sector(cell.place, cell.azimuthDeg ?? 0, cell.widthDeg, cell.azimuthDeg === null ? map.radius * 0.55 : map.radius),
           getFillColor: fill,
-          getLineColor: (cell) => (cell.id === selected ? alpha(ink, 255) : alpha(picture.ground, 255)),
+          getLineColor: (cell) => (cell.id === selected ? alpha(ink, 255) : picture.colour(cell) ? alpha(picture.ground, 255) : alpha(ink, 90)),
           getLineWidth: (cell) => (cell.id === selected ? 2.5 : 1),
           lineWidthUnits: "pixels",
           pickable: true,
-          updateTriggers: { getFillColor: picture.colour, getLineColor: [selected, ink], getLineWidth: selected },
+          updateTriggers: { getFillColor: picture.colour, getLineColor: [selected, ink, picture.colour], getLineWidth: selected },
         }),
         new ScatterplotLayer<MapUe>({
           id: "ues",

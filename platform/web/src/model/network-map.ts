@@ -183,11 +183,12 @@ function geographic(parts: readonly { id: string; members: string[] }[], ueNodes
     const at = located.get(part.id);
     if (!at) return []; // Without a place it cannot be drawn among those that have one; the list still has it.
     const place = localMetres(at.latitude, at.longitude, origin);
-    sites.set(`${at.latitude},${at.longitude}`, { id: at.site, label: label(at.site, byId), place });
+    sites.set(`${at.latitude},${at.longitude}`, { id: at.site, label: shortName(at.site), place });
     return [cellAt(part, place, byId, azimuth(part.members, byId, children))];
   });
   const between = spacing([...sites.values()].map((site) => site.place));
-  const radius = Number.isFinite(between) ? between * 0.4 : 200;
+  // Sectors of the nearest sites just touch, unless one pair stands so close that all would be dots.
+  const radius = Number.isFinite(between.median) ? Math.max(between.least * 0.49, between.median * 0.25) : 200;
   widen(cells);
   const placeOf = new Map(cells.map((cell) => [cell.id, heart(cell, radius)]));
   const ues = ueNodes.flatMap((ue) => {

@@ -31,52 +31,56 @@ function Table({ rows }: { rows: readonly FidelityItem[] }) {
       <table>
         <thead>
           <tr>
-            <th scope="col">KPI</th>
             <th scope="col" class="num">Ahead</th>
             <th scope="col">Model</th>
             <th scope="col" class="num" title="1 is perfect, 0 is no better than climatology">Fidelity</th>
-            <th scope="col" title="With its 90 % interval, from −1 to 1; the tick is 0">
-              <span class="visually-hidden">Interval</span>
-            </th>
+            <th scope="col" title="From −0.5 to 1; the tick is 0">90 % interval</th>
             <th scope="col" class="num" title="Share of outcomes inside the 80 % band: 80 % is right">In 80 % band</th>
             <th scope="col" class="num" title="Mean of median forecast − outcome">Bias</th>
-            <th scope="col" class="num" title="Twinning precision: share of medians within the KPI's tolerance">Within tol.</th>
+            <th scope="col" class="num" title="Twinning precision: share of medians within the KPI's tolerance">In tolerance</th>
             <th scope="col" class="num" title="Scored pairs of forecast and outcome">n</th>
           </tr>
         </thead>
-        <tbody>{rows.map((row, i) => <Row key={`${row.quantity} ${row.horizon_s} ${row.model}`} row={row} before={rows[i - 1]} colour={colours.get(row.model)!} />)}</tbody>
+        {[...byQuantity(rows)].map(([quantity, own]) => (
+          <tbody key={quantity}>
+            <tr class="kpi">
+              <th scope="rowgroup" colSpan={8}>
+                {quantity} <span class="dim">{quantityInfo(quantity).label}</span>
+              </th>
+            </tr>
+            {own.map((row, i) => (
+              <Row key={`${row.horizon_s} ${row.model}`} row={row} first={own[i - 1]?.horizon_s !== row.horizon_s} colour={colours.get(row.model)!} />
+            ))}
+          </tbody>
+        ))}
       </table>
     </div>
   );
 }
 
-function Row({ row, before, colour }: { row: FidelityItem; before: FidelityItem | undefined; colour: string }) {
-  const newQuantity = before?.quantity !== row.quantity;
-  const newHorizon = newQuantity || before?.horizon_s !== row.horizon_s;
+function Row({ row, first, colour }: { row: FidelityItem; first: boolean; colour: string }) {
   const current = row.quantity === chosen.quantity.value && row.horizon_s === chosen.horizon.value && row.model === chosen.model.value;
-  const { label, unit } = quantityInfo(row.quantity);
   const choose = () => {
     chosen.chooseQuantity(row.quantity);
     chosen.chooseHorizon(row.horizon_s);
     chosen.chooseModel(row.model);
   };
   return (
-    <tr class={`${newHorizon ? "first" : ""} ${newQuantity ? "new-kpi" : ""} ${current ? "current" : ""}`} onClick={choose}>
-      <th scope="row" title={`${label} (${row.quantity})`}>
-        <span class={newQuantity ? "" : "visually-hidden"}>{row.quantity}</span>
-      </th>
-      <td class="num">{newHorizon ? duration(row.horizon_s) : ""}</td>
+    <tr class={`${first ? "first" : ""} ${current ? "current" : ""}`} onClick={choose}>
+      <td class="num">
+        <span class={first ? "" : "visually-hidden"}>{duration(row.horizon_s)}</span>
+      </td>
       <td>
         <button type="button" class="row-button" aria-pressed={current} onClick={choose} aria-label={`Show ${row.quantity}, ${duration(row.horizon_s)} ahead, ${row.model}`}>
           <i style={{ background: colour }} /> {row.model}
         </button>
       </td>
       {row.fidelity.value === null ? (
-        <td colSpan={5} class="undefined">
+        <td colSpan={5} class="undefined" title={row.fidelity.undefined ?? ""}>
           undefined: {row.fidelity.undefined}
         </td>
       ) : (
-        <Figures row={row} unit={row.unit ?? unit} colour={colour} />
+        <Figures row={row} unit={row.unit ?? quantityInfo(row.quantity).unit} colour={colour} />
       )}
       <td class="num">{count(row.n)}</td>
     </tr>
@@ -100,17 +104,23 @@ function Figures({ row, unit, colour }: { row: FidelityItem; unit: string; colou
 }
 
 function Interval({ value, low, high, colour }: { value: number | null; low: number | null; high: number | null; colour: string }) {
-  const x = (v: number | null) => 4 + (Math.min(1, Math.max(-1, v ?? 0)) + 1) * 46;
+  const x = (v: number | null) => 4 + ((Math.min(1, Math.max(-0.5, v ?? 0)) + 0.5) / 1.5) * 92;
   const text = low === null || high === null ? "no interval" : `${fidelity(low)} to ${fidelity(high)}`;
   return (
     <svg class="interval" viewBox="0 0 100 14" width="100" height="14" role="img" aria-label={text}>
       <title>{text}</title>
-      <line x1="50" x2="50" y1="1" y2="13" class="tick" />
+      <line x1={x(0)} x2={x(0)} y1="1" y2="13" class="tick" />
       <line x1="4" x2="96" y1="7" y2="7" class="rail" />
-      {low !== null && high !== null && <line x1={x(low)} x2={x(high)} y1="7" y2="7" stroke={colour} stroke-width="5" stroke-opacity="0.4" />}
-      {value !== null && <circle cx={x(value)} cy="7" r="3.4" fill={colour} />}
+      {low !== null && high !== null && <line x1={x(low)} x2={x(high)} y1="7" y2="7" stroke={colour} stroke-width="7" stroke-opacity="0.45" />}
+      {value !== null && <circle cx={x(value)} cy="7" r="2.4" fill={colour} />}
     </svg>
   );
+}
+
+function byQuantity(rows: readonly FidelityItem[]): Map<string, FidelityItem[]> {
+  const groups = new Map<string, FidelityItem[]>();
+  for (const row of rows) groups.set(row.quantity, [...(groups.get(row.quantity) ?? []), row]);
+  return groups;
 }
 
 function ordered(rows: readonly FidelityItem[]): FidelityItem[] {

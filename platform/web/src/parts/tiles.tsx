@@ -2,8 +2,9 @@
 
 import type { ComponentChildren } from "preact";
 import { Sparkline } from "../draw/sparkline.tsx";
-import { figures, moments } from "../model/live-state.ts";
-import { count, duration, rate } from "../pure/numbers.ts";
+import { fidelityNow, figures, moments } from "../model/live-state.ts";
+import { horizon, model, quantity } from "../model/selection.ts";
+import { count, duration, fidelity, rate } from "../pure/numbers.ts";
 
 export function Tiles() {
   const f = figures.value;
@@ -27,6 +28,7 @@ export function Tiles() {
       <Tile name="refused" label="Dead letters" tone={(f?.events_refused ?? 0) > 0 ? "warn" : undefined} foot={f ? share(f.events_refused, f.events_accepted) : ""}>
         <Figure value={count(f?.events_refused)} unit="records" />
       </Tile>
+      <FidelityTile />
       <Tile name="forecasts" label="Forecasts" foot={f ? `${count(f.forecasts_scored)} scored` : ""}>
         <Figure value={count(f?.forecasts_issued)} unit="sealed" />
       </Tile>
@@ -34,10 +36,22 @@ export function Tiles() {
   );
 }
 
+/** How far the twin can be trusted, for what the page shows just now. */
+function FidelityTile() {
+  const row = fidelityNow.value.find((r) => r.object_id === null && r.quantity === quantity.value && r.horizon_s === horizon.value && r.model === model.value);
+  const { value = null, low = null, high = null } = row?.fidelity ?? {};
+  const foot = row === undefined ? "no outcome yet" : value === null ? `undefined: ${row.fidelity.undefined}` : `${duration(row.horizon_s)} ahead, ${row.model}`;
+  return (
+    <Tile name="fidelity" label={row ? `Fidelity of ${row.quantity}` : "Fidelity"} foot={foot}>
+      <Figure value={fidelity(value)} unit={low === null || high === null ? "" : `${fidelity(low)} to ${fidelity(high)}`} />
+    </Tile>
+  );
+}
+
 function share(refused: number, accepted: number): string {
   if (refused + accepted === 0) return "nothing came yet";
   const part = refused / (refused + accepted);
-  return part === 0 ? "none refused" : `${part < 0.001 ? "<0.1" : (part * 100).toFixed(1)} % of what came`;
+  return part === 0 ? "none refused" : `${part < 0.001 ? "<0.1" : (part * 100).toFixed(1)} % of input`;
 }
 
 interface TileProps {
@@ -54,7 +68,7 @@ function Tile({ name, label, spark, foot, tone, children }: TileProps) {
     <div class={`tile ${tone ?? ""}`} data-tile={name}>
       <h2>{label}</h2>
       <div class="figures">{children}</div>
-      {spark ?? <p class="foot">{foot}</p>}
+      {spark ?? <p class="foot" title={foot}>{foot}</p>}
     </div>
   );
 }

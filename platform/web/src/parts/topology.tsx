@@ -43,7 +43,7 @@ function waiting(): string {
 
 function summary({ cells, sites, ues, links }: NetworkMap): string {
   const neighbours = links.filter((link) => link.kind === "adjacent").length;
-  const parts: [number, string][] = [[sites.length, "sites"], [cells.length, "cells"], [neighbours, "neighbour relations"], [ues.length, "UEs"]];
+  const parts: [number, string][] = [[sites.length, "sites"], [cells.length, "cells"], [neighbours, "neighbours"], [ues.length, "UEs"]];
   return parts.filter(([n]) => n > 0).map(([n, what]) => `${count(n)} ${n === 1 ? what.replace(/s$/, "") : what}`).join(" · ");
 }
 
@@ -119,7 +119,7 @@ function pictureOf(shown: NetworkMap, range: Range): Picture {
     colour: (cell) => {
       const value = values?.get(cell.id);
       if (value === undefined) return null;
-      return by === "fidelity" ? skillColour(value) : valueColour(value, range?.low ?? 0, range?.high ?? 1);
+      return by === "fidelity" ? skillColour(value) : valueColour(value, range?.low ?? 0, range?.high ?? 1, theme.value === "dark");
     },
     describe: (id) => {
       const cell = shown.cells.find((c) => c.id === id);
@@ -149,7 +149,7 @@ function Legend({ range }: { range: Range }) {
     <p class="scale">
       <span>{by === "fidelity" ? `Fidelity of ${chosen.model.value}` : name}</span>
       <span class="num">{range || by === "fidelity" ? low : ""}</span>
-      <i style={{ background: gradient(by === "fidelity" ? "skill" : "value") }} aria-hidden="true" />
+      <i style={{ background: gradient(by === "fidelity" ? "skill" : "value", theme.value === "dark") }} aria-hidden="true" />
       <span class="num">{range || by === "fidelity" ? high : "no values yet"}</span>
     </p>
   );

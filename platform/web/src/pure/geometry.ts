@@ -25,12 +25,13 @@ export function sector(centre: Point, azimuthDeg: number, widthDeg: number, radi
   return ring;
 }
 
-/** The median distance to the nearest other place; NaN with fewer than two. */
-export function spacing(places: readonly Point[]): number {
+/** The smallest and the median distance to the nearest other place; NaN with fewer than two. */
+export function spacing(places: readonly Point[]): { least: number; median: number } {
   const distinct = [...new Map(places.map((p) => [`${Math.round(p.x)},${Math.round(p.y)}`, p])).values()];
-  if (distinct.length < 2) return NaN;
+  if (distinct.length < 2) return { least: NaN, median: NaN };
   const nearest = distinct.map((p) => Math.min(...distinct.filter((q) => q !== p).map((q) => Math.hypot(p.x - q.x, p.y - q.y))));
-  return nearest.sort((a, b) => a - b)[Math.floor(nearest.length / 2)]!;
+  nearest.sort((a, b) => a - b);
+  return { least: nearest[0]!, median: nearest[Math.floor(nearest.length / 2)]! };
 }
 
 /** A round length (1, 2 or 5 times a power of ten) of at most `maxPixels`, and how many pixels it takes. */

@@ -30,12 +30,14 @@ function order(model: string): number {
 
 // Cividis (Nunez, Anderton and Renslow, 2018) at five points: even steps of lightness for everyone.
 const CIVIDIS: readonly Rgb[] = [[0, 34, 78], [65, 77, 107], [124, 123, 120], [188, 175, 111], [254, 232, 56]];
+// The same from a lighter blue on, since navy vanishes on dark ground.
+const CIVIDIS_DARK: readonly Rgb[] = [[46, 86, 152], [92, 112, 142], [136, 135, 128], [192, 179, 110], [254, 232, 56]];
 // Orange below no skill, blue above, pale between.
 const SKILL: readonly Rgb[] = [[190, 76, 14], [236, 172, 116], [214, 218, 222], [108, 174, 222], [8, 88, 158]];
 
 /** A value in [low, high] on the sequential scale. */
-export function valueColour(value: number, low: number, high: number): Rgb {
-  return along(CIVIDIS, high > low ? (value - low) / (high - low) : 0.5);
+export function valueColour(value: number, low: number, high: number, dark: boolean): Rgb {
+  return along(dark ? CIVIDIS_DARK : CIVIDIS, high > low ? (value - low) / (high - low) : 0.5);
 }
 
 /** A fidelity on the diverging scale: 0 (no better than climatology) is pale, 1 and −1 are the ends. */
@@ -44,8 +46,8 @@ export function skillColour(fidelity: number): Rgb {
 }
 
 /** The stops of both scales as CSS, for their legends. */
-export function gradient(scale: "value" | "skill"): string {
-  const stops = scale === "value" ? CIVIDIS : SKILL;
+export function gradient(scale: "value" | "skill", dark: boolean): string {
+  const stops = scale === "skill" ? SKILL : dark ? CIVIDIS_DARK : CIVIDIS;
   return `linear-gradient(90deg, ${stops.map((rgb) => `rgb(${rgb.join(" ")})`).join(", ")})`;
 }
 
