@@ -1,4 +1,4 @@
-"""The datasets that every platform has: what is measured, what exists, what was forecast and how it scored."""
+"""The datasets that every platform has: what is measured, what exists, what was forecast, how it scored."""
 
 from __future__ import annotations
 

@@ -30,10 +30,10 @@ class CatalogueView:
         files, _ = self._catalogue.files(tenant, dataset_id, limit=FILES_SHOWN)
         return {
             **_plain(entry),
-            "fields": msgspec.to_builtins(entry.dataset.fields),
+            "fields": [*map(msgspec.to_builtins, entry.dataset.fields)],
             "derived_from": list(entry.dataset.derived_from),
             "quality": msgspec.to_builtins(entry.quality),
-            "latest_files": msgspec.to_builtins(files),
+            "latest_files": [*map(msgspec.to_builtins, files)],
         }
 
     def dcat(self, tenant: str, dataset_id: str | None) -> dict[str, object]:
@@ -48,8 +48,8 @@ class CatalogueView:
         return {
             "dataset": dataset_id,
             "direction": direction,
-            "edges": msgspec.to_builtins(found.edges),
-            "files": msgspec.to_builtins(found.files),
+            "edges": [*map(msgspec.to_builtins, found.edges)],
+            "files": [*map(msgspec.to_builtins, found.files)],
             "files_total": found.files_total,
             "events": [event for run in found.runs for event in self._events(run, found.files)],
         }
