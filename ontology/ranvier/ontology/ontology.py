@@ -19,7 +19,7 @@ from typing import Literal
 
 import msgspec
 
-from ranvier.ontology.errors import OntologyError, UnitMismatch
+from ranvier.ontology.errors import InputError, OntologyError, UnitMismatch
 
 Collection = Literal["CC", "SI", "GAUGE", "DER"]
 """How a value comes about (TS 32.404 3.1): cumulative counter, status inspection, gauge, discrete event
@@ -322,6 +322,16 @@ def _sibling(ontology: Ontology, wanted: Quantity, symbol: str) -> str | None:
 
 
 @cache
-def load() -> Ontology:
-    """The ontology that this version of Ranvier ships; read once."""
-    return msgspec.json.decode(_COMPILED.read_bytes(), type=Ontology)
+def load(path: Path | None = None) -> Ontology:
+    """The ontology that this version of Ranvier ships, or one compiled with more domains; read once.
+
+    Raises InputError where the file at `path` is not there or is no compiled ontology.
+    """
+    try:
+        return msgspec.json.decode((path or _COMPILED).read_bytes(), type=Ontology)
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise InputError(
+            f"a compiled ontology in {path or _COMPILED}",
+            str(error),
+            "make it with python -m ranvier.ontology.compile (docs/ontology.md)",
+        ) from error

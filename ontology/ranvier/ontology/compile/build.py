@@ -5,13 +5,14 @@ Turtle files ► headers and imports ► SHACL ► `Ontology` ► faults ► com
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from ranvier.ontology.compile.lowering import lower, to_json
 from ranvier.ontology.compile.shapes import INSTANCE_SHAPES, ONTOLOGY_SHAPES, validate
-from ranvier.ontology.compile.turtle import DATA, domains, missing_imports, union
+from ranvier.ontology.compile.turtle import DATA, domains, left_out, missing_imports, union
 from ranvier.ontology.consistency import faults
 from ranvier.ontology.errors import RanvierError
 from ranvier.ontology.finding import Finding
@@ -34,13 +35,14 @@ class Build(msgspec.Struct, frozen=True):
         return {COMPILED: to_json(self.ontology), INSTANCE_SHAPES: instance_shapes(self.ontology).encode()}
 
 
-def build(folder: Path = DATA) -> Build:
-    """Read, validate and lower the Turtle files of `folder`. Nothing is written."""
+def build(folder: Path = DATA, more: Sequence[Path] = ()) -> Build:
+    """Read, validate and lower the Turtle files of `folder` and those of `more`. Nothing is written."""
     try:
-        parts = domains(folder)
+        parts = domains(folder, more)
     except RanvierError as error:
         return Build([Finding("error", folder.name, str(error))])
-    found = [Finding("error", "owl:imports", fault) for fault in missing_imports(parts)]
+    faulty = missing_imports(parts) + left_out(parts, more)
+    found = [Finding("error", "owl:imports", fault) for fault in faulty]
     found += validate(union(parts), ONTOLOGY_SHAPES)
     if any(finding.severity == "error" for finding in found):
         return Build(found)

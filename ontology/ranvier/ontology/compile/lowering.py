@@ -137,9 +137,14 @@ def _attribute(graph: Graph, one: Node) -> Attribute:
         source="; ".join(texts(graph, one, DCTERMS.source)),
         minimum=number(graph, one, RV.minimum),
         maximum=number(graph, one, RV.maximum),
-        one_of=texts(graph, one, RV.oneOf),
+        one_of=tuple(sorted(texts(graph, one, RV.oneOf), key=_in_order)),
         normalisation=text(graph, one, RV.normalisation, "none"),
     )
+
+
+def _in_order(value: str) -> tuple[float, str]:
+    """Numbers by their value, words by their letters."""
+    return (float(value), value) if value.isdigit() else (0.0, value)
 
 
 def _relation(graph: Graph, one: Node, origin: dict[Node, str]) -> RelationType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rdflib import OWL, RDF, Graph, Literal, Namespace, URIRef
@@ -16,7 +17,7 @@ Q = Namespace("urn:ranvier:quantity:")
 UNIT = Namespace("urn:ranvier:unit:")
 ATTR = Namespace("urn:ranvier:attribute:")
 DOMAIN = Namespace("urn:ranvier:domain:")
-ROOT = DOMAIN["ranvier"]
+ROOT = str(DOMAIN["ranvier"])
 
 
 def read(path: Path) -> Graph:
@@ -29,9 +30,11 @@ def read(path: Path) -> Graph:
         ) from error
 
 
-def domains(folder: Path = DATA) -> dict[str, Graph]:
-    """Each domain's own graph, by the domain's name, in order of name."""
-    return {path.stem: read(path) for path in sorted(folder.glob("*.ttl"))}
+def domains(folder: Path = DATA, more: Sequence[Path] = ()) -> dict[str, Graph]:
+    """Each domain's own graph, by the domain's name, in order of name; `more`: files from elsewhere."""
+    return {
+        path.stem: read(path) for path in sorted([*folder.glob("*.ttl"), *more], key=lambda path: path.stem)
+    }
 
 
 def union(parts: dict[str, Graph]) -> Graph:
@@ -55,6 +58,20 @@ def missing_imports(parts: dict[str, Graph]) -> list[str]:
         imports = {str(one) for one in part.objects(DOMAIN[name], OWL.imports)}
         found += [f"{name}.ttl imports <{wanted}>, which is not here" for wanted in sorted(imports - known)]
     return found
+
+
+def left_out(parts: dict[str, Graph], more: Sequence[Path] = ()) -> list[str]:
+    """Domains that neither ranvier.ttl nor a file of `more` imports, directly or not, as sentences."""
+    reached: set[str] = set()
+    ahead = [ROOT, *(str(DOMAIN[path.stem]) for path in more)]
+    while ahead:
+        one = ahead.pop()
+        if one not in reached and local(URIRef(one)) in parts:
+            reached.add(one)
+            ahead += [str(wanted) for wanted in parts[local(URIRef(one))].objects(URIRef(one), OWL.imports)]
+    return [
+        f"{name}.ttl is not imported by ranvier.ttl" for name in parts if str(DOMAIN[name]) not in reached
+    ]
 
 
 def local(term: Node) -> str:
