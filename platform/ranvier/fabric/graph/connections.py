@@ -35,8 +35,12 @@ class Connections:
             check_same_thread=False,
             cached_statements=256,
         )
-        connection.executescript(schema.PRAGMAS)
-        connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+        try:
+            connection.executescript(schema.PRAGMAS)
+            connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+        except sqlite3.Error as error:
+            connection.close()
+            raise refusal(error, self._path) from error
         return connection
 
     def _prepare(self) -> None:
