@@ -1,4 +1,4 @@
-"""`python -m ranvier.ontology.compile [FILE.ttl …] [--out FILE]`: check the Turtle files and write their form.
+"""`python -m ranvier.ontology.compile [FILE.ttl …] [--out FILE]`: check the Turtle files, write their form.
 
 With no argument what Ranvier ships is made anew. With files of one's own, which need --out, their terms join
 those that Ranvier ships.
