@@ -1,4 +1,4 @@
-"""`issue`: every predictor forecasts from its own copy of the state, and all are sealed before anyone looks on."""
+"""`issue`: every predictor forecasts from its own copy of the state, and all are sealed at once."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ def issue(
     ledger: Ledger,
     now_ns: int,
     whose: tuple[str, str] = ("default", "default"),
+    twin: str = "default",
 ) -> list[Forecast]:
     """Forecasts of all predictors from `state`, issued at `now_ns` and sealed in one ledger entry.
 
-    `whose` is the tenant and the network that the twin follows.
+    `whose` is the tenant and the network that the twin follows; `twin` its name.
 
     The entry's key is the issue time with the twin's name, so issuing twice seals once. Raises InputError
     where a predictor's forecast has other targets, horizons or times than were asked for. The forecasts
@@ -36,7 +37,8 @@ def issue(
     asked = state.handed_out()
     forecasts = [_checked(each, asked, state.handed_out(), tuple(horizons_s)) for each in predictors]
     tenant, network = whose
-    forecasts = [replace(f, issued_at_ns=now_ns, tenant=tenant, network=network) for f in forecasts]
+    own = {"issued_at_ns": now_ns, "tenant": tenant, "network": network, "twin": twin}
+    forecasts = [replace(each, **own) for each in forecasts]
     if asked.targets:
         first = forecasts[0]
         key = f"{first.tenant}/{first.network}/{first.twin}/{now_ns}"

@@ -6,7 +6,7 @@ not known at `known_at_ns`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -39,7 +39,7 @@ class Moments:
     """What followed what: for one quantity, a bounded, equally weighted sample of past moments of any target.
 
     A moment is a step at which a value was known. It is kept once all that followed it is known, and the
-    sample is renewed only when the past has grown by a quarter, so that a model may learn from it in peace.
+    sample is renewed only when the past has grown by half, so that a model may learn from it in peace.
 
     lags     (l,) in steps
     history  (k, w) the values of the w steps up to the moment, which is column −1; NaN where unknown
@@ -134,4 +134,14 @@ class TwinState:
         return replace(
             self, targets=tuple(self.targets[i] for i in awake), recent=self.recent[awake], climate=climate,
             pooled=pooled, around=self.around[awake], memory=None,
+        )  # fmt: skip
+
+    def narrowed(self, targets: Sequence[Target]) -> TwinState:
+        """The state with some of its targets only, in their order; unknown ones are left out."""
+        place = {target: i for i, target in enumerate(self.targets)}
+        kept = np.array([place[target] for target in targets if target in place], dtype=np.int64)
+        climate = Climate(self.climate.sample[kept], self.climate.count[kept], self.climate.keys[kept])
+        return replace(
+            self, targets=tuple(self.targets[i] for i in kept), recent=self.recent[kept], climate=climate,
+            around=self.around[kept], memory=None,
         )  # fmt: skip

@@ -72,12 +72,15 @@ class TwinSettings(_Section):
         ),
         description="Quantities that the twin forecasts, by their names in the ontology.",
     )  # fmt: skip
-    step_s: float = Field(10.0, gt=0, description="Grid on which the twin follows the network, seconds.")
-    issue_every_s: float = Field(10.0, gt=0, description="Seconds between two issues of forecasts.")
-    horizons_s: tuple[float, ...] = Field(
-        (10.0, 30.0, 60.0, 300.0), description="How far ahead forecasts look, seconds; multiples of the step."
+    step_s: float | None = Field(
+        None, gt=0, description="Grid on which the twin follows the network, seconds; None: the feed's own."
     )
-    window_steps: int = Field(90, ge=2, description="Steps of the recent past that a forecast sees.")
+    issue_every_s: float | None = Field(
+        None, gt=0, description="Seconds between two issues of forecasts; None: a step, but 5 s at least."
+    )
+    horizons_s: tuple[float, ...] = Field(
+        (), description="How far ahead forecasts look, seconds, in whole steps; empty: 1, 3, 6 and 30 steps."
+    )
     grace_s: float = Field(
         3.0, ge=0, description="Seconds to wait for the stragglers of a period before the twin moves on."
     )
@@ -107,7 +110,10 @@ class FeedSettings(_Section):
     mapping: Path | None = Field(
         None, description="Column mapping of CSV files (TOML); None is the built-in one."
     )
-    replay_speed: float = Field(10.0, gt=0, description="Times faster than recorded; silences are skipped.")
+    replay_speed: float | None = Field(
+        None, gt=0, description="Times faster than recorded; None: ten, or a step a second."
+    )
+    period_s: float = Field(10.0, gt=0, description="Granularity period of the emulated network, seconds.")
     emulated_sites: int = Field(
         7, ge=1, le=400, description="Sites of the emulated network, three cells each."
     )

@@ -2,8 +2,127 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
+
+from ranvier.gateway.cli.connection import Connection, connect
+from ranvier.gateway.cli.options import AsJson, Network, options_of
+from ranvier.gateway.cli.output import complain, field, say, show
+
+if TYPE_CHECKING:
+    from ranvier.gateway.runtime.main_job import MainJob
+
+REPORT_EVERY_S = 10.0
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
+    app.command()(run)
+    app.command()(ingest)
+
+
+def run(
+    context: typer.Context,
+    feed: Annotated[
+        Path | None, typer.Option(help="Your files to replay; the built-in emulated network if not given.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the page and the API; 0 takes a free one.")
+    ] = None,
+    speed: Annotated[float | None, typer.Option(help="Replay so many times faster than recorded.")] = None,
+    for_s: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+) -> None:
+    """Run the platform: a live feed flows in, the twin follows, forecasts and is scored. Ctrl-C stops it."""
+    settings = options_of(context).settings(feed={"path": feed, "replay_speed": speed}, api={"port": port})
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    from ranvier.gateway.runtime.main_job import main_job
+
+    with main_job(settings, say) as job:
+        say(f"Ranvier runs at {job.url}  (Ctrl-C stops it)")
+        name = job.platform.feed
+        say(f"feed: {name.name}" + (", which is emulated: no real network stands behind it" * name.emulated))
+        say(f"stores: {settings.store.folder.resolve()}")
+        _watch(job, stop, for_s)
+        say("stopping")
+    if job.workers.failure is not None:
+        complain(f"ranvier: stopped because {job.workers.failure}")
+        raise typer.Exit(1)
+    say("stopped")
+
+
+def _watch(job: MainJob, stop: threading.Event, for_s: float | None) -> None:
+    """Say what is going on every now and then, until told to stop."""
+    began, told = time.monotonic(), False
+    while not stop.is_set() and not job.workers.stop.is_set():
+        left_s = float("inf") if for_s is None else for_s - (time.monotonic() - began)
+        if left_s <= 0:
+            return
+        stop.wait(min(REPORT_EVERY_S, left_s))
+        say(_progress(job))
+        if job.workers.feed_done and not told:
+            told = True
+            say("the feed has ended; the page stays up until Ctrl-C")
+
+
+def _progress(job: MainJob) -> str:
+    figures = job.platform.figures()
+    lag = figures.twin_lag_p50_s
+    waits = "waits for its first measurements" if lag is None else f"{lag:.1f} s behind"
+    return (
+        f"{time.strftime('%H:%M:%S')}  {figures.points_accepted} points, {figures.events_refused} refused, "
+        f"{figures.points_per_s:.0f} points/s; twin {waits}; "
+        f"{figures.forecasts_issued} forecasts issued, {figures.forecasts_scored} scored"
+    )
+
+
+def ingest(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="File, folder or zip of what your network writes.")],
+    replay_speed: Annotated[
+        float | None,
+        typer.Option(help="Replay it as it happened, so many times faster; at once if not given."),
+    ] = None,
+    network: Network = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take files in. Every record is stored once, or becomes a dead letter with its reason."""
+    options = options_of(context)
+    if replay_speed is not None:
+        settings = options.settings(feed={"path": path, "replay_speed": replay_speed}, network=network)
+        _replay(settings)
+        return
+    from ranvier.gateway.runtime.intake_of_files import files_of
+
+    with connect(options.settings()) as platform:
+        rows = [_sent(platform, name, stream, network) for name, stream in files_of(path)]
+    total = {"file": "total", **{key: sum(row[key] for row in rows) for key in ("accepted", "refused")}}
+    columns = [(name, field(name)) for name in ("file", "accepted", "refused")]
+    show([*rows, total], as_json, columns)
+
+
+def _sent(platform: Connection, name: str, stream: Any, network: str | None) -> dict[str, Any]:
+    given = {"source": name, **({"network": network} if network else {})}
+    receipt = platform.send("/v1/events/file", stream, "application/octet-stream", **given)
+    for refusal in receipt["refusals"][:3]:
+        complain(f"{name}, {refusal['position']}: {refusal['reason']}")
+    return {"file": name, "accepted": receipt["accepted"], "refused": receipt["refused"]}
+
+
+def _replay(settings: Any) -> None:
+    from ranvier.gateway.runtime.main_job import main_job
+
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    with main_job(settings, say) as job:
+        while not (job.workers.feed_done and not any(job.platform.figures().sink_lag.values())):
+            if stop.wait(1.0) or job.workers.stop.is_set():
+                break
+        say(_progress(job))

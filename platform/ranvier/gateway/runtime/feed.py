@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ranvier.fabric.event import Payload
+from ranvier.fabric.measurement import MeasurementReport
+from ranvier.fabric.ports import FOREVER_NS
 from ranvier.fabric.sources.adapters import ADAPTERS
 from ranvier.fabric.sources.archive import open_archive
 from ranvier.fabric.sources.source import Account, Bad, SourceContext
 from ranvier.gateway.runtime.spool import Arrival, Spool
+from ranvier.ontology.errors import InputError
 
 if TYPE_CHECKING:
     from ranvier.gateway.emulator.network import EmulatedNetwork
@@ -63,10 +67,16 @@ class EmulatedFeed:
             yield Arrival(now_ns, [])
 
     def _payloads(self, adapter: str, source: str, body: bytes) -> list[Payload]:
-        from dataclasses import replace
-
         records = ADAPTERS[adapter].read(body, replace(self._context, source=source))
         return [record.letter if isinstance(record, Bad) else record.payload for record in records]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When an archive begins, and the grid that suits it: its shortest period, a second for instants."""
+
+    first_ns: int
+    step_s: float
 
 
 class ArchiveFeed:
@@ -77,14 +87,36 @@ class ArchiveFeed:
     def __init__(self, path: Path, context: SourceContext, progress: Progress = lambda _: None) -> None:
         self.name = path.name
         self._path, self._context, self._progress = path, context, progress
+        self._spool: Spool | None = None
         self.account = Account()
 
+    def scan(self) -> Span:
+        """Read all files once, onto disk, because files overlap in time. Raises InputError where none has data."""
+        spool, first_ns, shortest_ns = Spool(), FOREVER_NS, FOREVER_NS
+        for member in open_archive(self._path, self._context):
+            self._progress(f"reading {member.name}")
+            for record in self.account.count(member.read(self._context)):
+                payload = record.letter if isinstance(record, Bad) else record.payload
+                spool.put(payload)
+                if isinstance(payload, MeasurementReport):
+                    first_ns = min(first_ns, payload.end_ns)
+                    shortest_ns = min(shortest_ns, max(payload.end_ns - payload.start_ns, SECOND_NS))
+        self._spool = spool
+        self._progress(f"{self.account.read} records, {self.account.dead} of them dead letters")
+        if first_ns == FOREVER_NS:
+            spool.close()
+            raise InputError(
+                "files with measurements", f"none in {self._path}",
+                "see docs/sources.md for what can be read, and `ranvier ingest` for why not",
+            )  # fmt: skip
+        return Span(first_ns, shortest_ns / SECOND_NS)
+
     def arrivals(self) -> Iterator[Arrival]:
-        """Reads all files first, onto disk, because files overlap in time."""
-        with Spool() as spool:
-            for member in open_archive(self._path, self._context):
-                self._progress(f"reading {member.name}")
-                for record in self.account.count(member.read(self._context)):
-                    spool.put(record.letter if isinstance(record, Bad) else record.payload)
-            self._progress(f"read {self.account.read} records, {self.account.dead} of them dead letters")
-            yield from spool.arrivals()
+        """What the archive tells, in order; `scan` comes first."""
+        if self._spool is None:
+            self.scan()
+        assert self._spool is not None
+        try:
+            yield from self._spool.arrivals()
+        finally:
+            self._spool.close()

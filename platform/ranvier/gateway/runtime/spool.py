@@ -93,14 +93,18 @@ class Spool:
             file.close()
         self._files.clear()
 
+    def close(self) -> None:
+        """Delete what lies on disk."""
+        self._close_files()
+        self._folder.cleanup()
+
     def __enter__(self) -> Spool:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close_files()
-        self._folder.cleanup()
+        self.close()
 
 
 def _read(path: Path) -> Iterator[_Entry]:

@@ -1,0 +1,95 @@
+"""The one wiring page: which adapter stands behind each port, and who is handed what.
+
+Tests differ from production only in what they pass in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from ranvier.aiops.baselines.climatology import Climatology
+from ranvier.aiops.baselines.persistence import Persistence
+from ranvier.aiops.baselines.statistical import Statistical
+from ranvier.dtops.ports import Predictor
+from ranvier.dtops.synchroniser import LoadBinSynchroniser
+from ranvier.fabric.catalogue.own_datasets import own_datasets
+from ranvier.fabric.catalogue.sqlite import SqliteCatalogue
+from ranvier.fabric.graph.sqlite import SqliteGraph
+from ranvier.fabric.ledger.parquet import ParquetLedger
+from ranvier.fabric.log.sqlite import SqliteLog
+from ranvier.fabric.series.duckdb import DuckdbSeries
+from ranvier.gateway.api.platform import Whose
+from ranvier.gateway.clock import Clock, SystemClock
+from ranvier.gateway.runtime.fidelity_book import FidelityBook
+from ranvier.gateway.runtime.follower import Follower, Pace, TwinStores
+from ranvier.gateway.runtime.stores import Stores
+from ranvier.gateway.runtime.twin_platform import FeedName, TwinPlatform
+from ranvier.gateway.settings import Settings, TwinSettings
+from ranvier.ontology.ontology import Ontology, load
+
+SECOND_NS = 10**9
+DEFAULT_STEP_S = 10.0
+SHORTEST_ISSUE_S = 5.0
+HORIZON_STEPS = (1, 3, 6, 30)
+
+
+def predictors(ontology: Ontology) -> tuple[Predictor, ...]:
+    """The models that every twin runs: the baselines."""
+    return (Climatology(), Persistence(), Statistical(ontology.quantities))
+
+
+@contextmanager
+def open_stores(settings: Settings) -> Iterator[Stores]:
+    """The embedded stores, closed at the end. Raises StoreBusy where another process has them."""
+    folder, ontology = settings.store.folder, load()
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as opened:
+        series = DuckdbSeries(folder / "series.duckdb", ontology, settings.store.series_memory_mb)
+        opened.callback(series.close)
+        log = SqliteLog(folder / "log.sqlite", settings.store.log_partitions)
+        opened.callback(log.close)
+        graph = SqliteGraph(folder / "graph.sqlite", ontology)
+        opened.callback(graph.close)
+        ledger = ParquetLedger(folder / "ledger")
+        opened.callback(ledger.close)
+        catalogue = SqliteCatalogue(folder / "catalogue.sqlite")
+        opened.callback(catalogue.close)
+        yield Stores(log, graph, series, ledger, catalogue, ontology)
+
+
+def pace_of(settings: TwinSettings, feed_step_s: float = DEFAULT_STEP_S) -> Pace:
+    """When the twin moves: what the settings say, else what suits the feed."""
+    step_s = settings.step_s or feed_step_s
+    issue_s = settings.issue_every_s or max(step_s, SHORTEST_ISSUE_S)
+    horizons_s = settings.horizons_s or tuple(steps * step_s for steps in HORIZON_STEPS)
+    step_ns = round(step_s * SECOND_NS)
+    whole_steps = max(1, round(issue_s / step_s))
+    return Pace(step_ns, whole_steps * step_ns, round(settings.grace_s * SECOND_NS), horizons_s)
+
+
+@contextmanager
+def open_platform(
+    settings: Settings, clock: Clock | None = None, feed: FeedName | None = None,
+    feed_step_s: float = DEFAULT_STEP_S,
+) -> Iterator[TwinPlatform]:  # fmt: skip
+    """A platform over the embedded stores; nothing runs until `Workers` are started on it."""
+    feed = feed or FeedName("none", emulated=False)
+    pace = pace_of(settings.twin, feed_step_s)
+    with open_stores(settings) as stores:
+        clock = clock or SystemClock()
+        whose = Whose(settings.tenant, settings.network or "default")
+        models = predictors(stores.ontology)
+        book = FidelityBook(stores, settings, pace, whose)
+        synchroniser = LoadBinSynchroniser(
+            pace.step_ns, quantities=settings.twin.kpis, max_targets=settings.twin.max_targets
+        )
+        follower = Follower(
+            TwinStores(stores.series, stores.graph, stores.ledger), synchroniser, models, pace, whose,
+            settings.twin.kpis, book.score,
+        )  # fmt: skip
+        for dataset in own_datasets(
+            whose.tenant, "", clock.now_ns(), pace.step_ns / SECOND_NS, whose.tenant, whose.network
+        ):
+            stores.catalogue.register(dataset)
+        yield TwinPlatform(stores, settings, clock, feed, follower, book, models)

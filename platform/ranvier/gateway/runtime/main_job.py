@@ -1,0 +1,113 @@
+"""The main job: a platform with its workers and its API, up until it is told to stop.
+
+settings ► feed, clock ► open_platform ► Workers + ApiServer ► running.json ► … ► all closed in order
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ranvier.fabric.sources.mappings.mappings import Mappings
+from ranvier.fabric.sources.source import SourceContext
+from ranvier.gateway.api.app import create_app
+from ranvier.gateway.api.server import ApiServer
+from ranvier.gateway.bootstrap import SECOND_NS, open_platform
+from ranvier.gateway.clock import Clock, ReplayClock, SystemClock
+from ranvier.gateway.runtime.feed import ArchiveFeed, EmulatedFeed, Feed
+from ranvier.gateway.runtime.twin_platform import FeedName, TwinPlatform
+from ranvier.gateway.runtime.workers import Workers
+from ranvier.gateway.settings import Settings
+from ranvier.ontology.errors import StoreError
+from ranvier.ontology.ontology import load
+
+RUNFILE = "running.json"
+START_S = 20.0
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MainJob:
+    """A running main job: where it listens, and how to stop it."""
+
+    platform: TwinPlatform
+    workers: Workers
+    url: str
+
+
+@contextmanager
+def main_job(settings: Settings, tell: Tell = lambda _: None) -> Iterator[MainJob]:
+    """Everything up and running inside the context, and closed cleanly after it."""
+    settings = settings if settings.network else settings.model_copy(update={"network": network_of(settings)})
+    plan = _plan(settings, tell)
+    named = FeedName(plan.feed.name, plan.feed.emulated)
+    with open_platform(settings, plan.clock, named, plan.step_s) as platform:
+        workers = Workers(platform, plan.feed)
+        server = ApiServer(create_app(platform, settings.api), settings.api.host, settings.api.port)
+        serving = threading.Thread(target=server.run, name="ranvier-api")
+        serving.start()
+        runfile = settings.store.folder / RUNFILE
+        try:
+            url = _address(server, serving, settings)
+            runfile.write_text(json.dumps({"pid": os.getpid(), "url": url}))
+            workers.start()
+            yield MainJob(platform, workers, url)
+        finally:
+            workers.close()
+            server.should_exit = True
+            serving.join()
+            runfile.unlink(missing_ok=True)
+
+
+def network_of(settings: Settings) -> str:
+    """The name of the network that a feed belongs to when nobody has named it."""
+    return "emulated" if settings.feed.path is None else settings.feed.path.stem
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    feed: Feed
+    clock: Clock
+    step_s: float
+
+
+def _plan(settings: Settings, tell: Tell) -> _Plan:
+    """The feed, the clock that it runs by and the grid that suits it."""
+    context = SourceContext("", load(), settings.tenant, settings.network, Mappings())
+    if settings.feed.path is None:
+        return _emulated(settings, context)
+    feed = ArchiveFeed(settings.feed.path, context, tell)
+    span = feed.scan()
+    step_s = settings.twin.step_s or span.step_s
+    speed = settings.feed.replay_speed or max(10.0, step_s)
+    tell(f"replaying {feed.name} at {speed:g} times its speed")
+    return _Plan(feed, ReplayClock(span.first_ns - SECOND_NS, speed), step_s)
+
+
+def _emulated(settings: Settings, context: SourceContext) -> _Plan:
+    from ranvier.gateway.emulator.city import EmulatorConfig
+    from ranvier.gateway.emulator.network import EmulatedNetwork
+
+    clock, feed = SystemClock(), settings.feed
+    config = EmulatorConfig(seed=feed.emulated_seed, sites=feed.emulated_sites, period_s=feed.period_s)
+    emulated = EmulatedFeed(EmulatedNetwork(config), context, clock.now_ns(), feed.backfill_s)
+    return _Plan(emulated, clock, feed.period_s)
+
+
+def _address(server: ApiServer, serving: threading.Thread, settings: Settings) -> str:
+    waited = threading.Event()
+    for _ in range(int(START_S / 0.05)):
+        if server.started:
+            return f"http://{settings.api.host}:{server.bound_port}"
+        if not serving.is_alive():
+            break
+        waited.wait(0.05)
+    server.should_exit = True
+    raise StoreError(
+        f"a free port {settings.api.port} on {settings.api.host}", "one that cannot be listened on",
+        "stop what listens there, or choose another with --port",
+    )  # fmt: skip
