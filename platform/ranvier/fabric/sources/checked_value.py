@@ -57,7 +57,7 @@ def checked(check: Check, text: str | float, named: str) -> float | None:
         raise ValueError(check.fault)
     try:
         number = float(text)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError):
         raise ValueError(
             f"expected a number of {check.quantity} in {named}; got {text!r};"
             " correct it, or declare it as missing in the mapping"

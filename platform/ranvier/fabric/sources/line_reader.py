@@ -5,12 +5,13 @@ stream ► lines ► Line (number, bytes without the line end, or why it cannot 
 
 from __future__ import annotations
 
+import gzip
 import io
 import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 LINE_LIMIT = 1 << 18
 """The longest line in bytes; longer ones are reported, their first part kept, the rest skipped."""
@@ -30,12 +31,15 @@ class Line(NamedTuple):
 
 
 def opened(raw: IO[bytes] | bytes) -> IO[bytes]:
-    """`raw` as a stream."""
-    return io.BytesIO(raw) if isinstance(raw, bytes) else raw
+    """`raw` as a stream; bytes that are gzipped are unpacked as they are read."""
+    if not isinstance(raw, bytes):
+        return raw
+    stream = io.BytesIO(raw)
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=stream)) if raw[:2] == b"\x1f\x8b" else stream
 
 
-def lines(raw: IO[bytes] | bytes, quote: bytes = b'"') -> Iterator[Line]:
-    """Each line, with quoted line ends inside; a break of the stream is the last line, with its fault.
+def lines(raw: IO[bytes] | bytes, quote: bytes | None = b'"') -> Iterator[Line]:
+    """Each line, with line ends inside quotes; a break of the stream is the last line, with its fault.
 
     The number is that of the line's first physical line, from 1.
     """
@@ -48,7 +52,7 @@ def lines(raw: IO[bytes] | bytes, quote: bytes = b'"') -> Iterator[Line]:
                 _skip_line(stream)
                 yield Line(at, line, f"a line longer than {LINE_LIMIT} bytes")
                 continue
-            while quote in line and line.count(quote) % 2 and len(line) < LINE_LIMIT:
+            while quote is not None and quote in line and line.count(quote) % 2 and len(line) < LINE_LIMIT:
                 more = stream.readline(LINE_LIMIT)
                 if not more:
                     break

@@ -11,16 +11,17 @@ of those; replaying the letter gives just these. Such a measValue counts once as
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import IO
 
 import msgspec
 
 from ranvier.fabric.dead_letter import DeadLetter
 from ranvier.fabric.sources.line_reader import opened
-from ranvier.fabric.sources.pm_group import PmGroup
+from ranvier.fabric.sources.pm_group import MeasValue, PmGroup
 from ranvier.fabric.sources.pm_state import PmState, revision_of
 from ranvier.fabric.sources.source import Bad, Good, SourceContext
-from ranvier.fabric.sources.xml_stream import Element, XmlBreak, elements, free
+from ranvier.fabric.sources.xml_stream import Element, XmlBreak, as_bytes, elements, free, local
 
 _ROOTS = (b"measCollecFile", b"measDataFile")
 _STARTS = {"fileHeader", "managedElement", "measEntity", "measInfo"}
@@ -66,8 +67,9 @@ def _read(
                     group = None
             elif name == "measValue":
                 group = group or PmGroup(state, context)
-                position = at or f"line {element.sourceline}, measInfo {state.info_id or '-'}"
-                yield from group.records(element, position)
+                value = _value(element, state)
+                position = f"line {element.sourceline}, measInfo {state.info_id or '-'}, measValue {value.ldn or '-'}"
+                yield from group.records(value, at or position, partial(as_bytes, element))
                 free(element)
             elif name in {"granPeriod", "measType", "measTypes"}:
                 _note(name, element, state)
@@ -95,3 +97,25 @@ def _note(name: str, element: Element, state: PmState) -> None:
         state.add_type(element.get("p"), element.text or "")
     else:
         state.types = {str(place): kind for place, kind in enumerate((element.text or "").split(), start=1)}
+
+
+def _value(element: Element, state: PmState) -> MeasValue:
+    results: list[tuple[str, str]] = []
+    suspect, fault = False, ""
+    for child in element:
+        if not isinstance(child.tag, str):
+            continue
+        name = local(child.tag)
+        if name == "r":
+            results.append((child.get("p") or str(len(results) + 1), (child.text or "").strip()))
+        elif name == "suspect":
+            suspect = (child.text or "").strip().lower() in {"true", "1"}
+        elif name == "measResults":
+            texts = (child.text or "").split()
+            if len(texts) != len(state.types):
+                fault = (
+                    f"expected {len(state.types)} results, one for each measType; got {len(texts)};"
+                    " send the file again"
+                )
+            results = list(zip(state.types, texts, strict=False))
+    return MeasValue(element.get("measObjLdn", ""), results, suspect, fault)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,7 +13,6 @@ from ranvier.fabric.sources.distinguished_name import below, parts
 from ranvier.fabric.sources.mappings.pm_file_mapping import Counter, PmFileMapping
 from ranvier.fabric.sources.pm_state import PmState
 from ranvier.fabric.sources.source import Bad, Good, SourceContext
-from ranvier.fabric.sources.xml_stream import Element, as_bytes, local
 from ranvier.ontology.errors import RanvierError
 
 _NO_COUNTER = Counter()
@@ -20,11 +20,20 @@ Plan = dict[str, tuple[str, Check]]
 """By p: the measType and its check."""
 
 
+class MeasValue(NamedTuple):
+    """The results of one object: (p, text) each, and why they cannot be used ("" where they can)."""
+
+    ldn: str
+    results: list[tuple[str, str]]
+    suspect: bool = False
+    fault: str = ""
+
+
 class PmGroup:
     """Built when the first measValue of a measInfo comes, and again when its header changes."""
 
-    def __init__(self, state: PmState, context: SourceContext) -> None:
-        self._state, self._context = state, context
+    def __init__(self, state: PmState, context: SourceContext, adapter: str = "pm-file") -> None:
+        self._state, self._context, self._adapter = state, context, adapter
         self._mapping = _mapping_of(state.vendor, context)
         self._missing = frozenset(self._mapping.missing)
         self._plans: dict[str, Plan] = {}
@@ -40,29 +49,29 @@ class PmGroup:
         except ValueError as error:
             self._fault = f"granPeriod of the measInfo: {error}"
 
-    def records(self, element: Element, position: str) -> Iterator[Good | Bad]:
-        """The report of one measValue, and a dead letter for what of it cannot be used."""
-        ldn = element.get("measObjLdn", "")
-        position = f"{position}, measValue {ldn or '-'}" if "measValue" not in position else position
+    def records(self, value: MeasValue, position: str, raw: Callable[[], bytes]) -> Iterator[Good | Bad]:
+        """The report of one measValue, and a dead letter for what of it cannot be used.
+
+        `raw` gives the bytes that a dead letter keeps.
+        """
         try:
-            if self._fault:
-                raise ValueError(self._fault)
-            object_id = below(self._state.dn_prefix, self._state.element, ldn)
+            if self._fault or value.fault:
+                raise ValueError(self._fault or value.fault)
+            object_id = below(self._state.dn_prefix, self._state.element, value.ldn)
             object_class = self._class_of(object_id)
-            results, suspect = _results(element, self._state)
         except (RanvierError, ValueError) as error:
-            yield self._bad(element, str(error), position, self._state.only)
+            yield self._bad(raw(), str(error), position, self._state.only)
             return
-        values, refused = self._values(results, object_id, object_class)
+        values, refused = self._values(value.results, object_id, object_class)
         if values or not refused:
             own = self._context
             report = MeasurementReport(
-                object_id, object_class, self._start_ns, self._end_ns, values, suspect,
+                object_id, object_class, self._start_ns, self._end_ns, values, value.suspect,
                 self._state.revision, source=own.source, tenant=own.tenant, network=own.network,
             )  # fmt: skip
             yield Good(report, position)
         if refused:
-            yield self._bad(element, "; ".join(refused.values()), position, tuple(refused))
+            yield self._bad(raw(), "; ".join(refused.values()), position, tuple(refused))
 
     def _values(
         self, results: list[tuple[str, str]], object_id: str, object_class: str
@@ -116,36 +125,12 @@ class PmGroup:
         declared = self._mapping.classes.get(given)
         return self._context.ontology.class_of(object_id) if declared is None else declared
 
-    def _bad(self, element: Element, reason: str, position: str, only: tuple[str, ...] | None) -> Bad:
+    def _bad(self, raw: bytes, reason: str, position: str, only: tuple[str, ...] | None) -> Bad:
         kept = msgspec.structs.replace(self._state, only=only)
         text = msgspec.json.encode(kept).decode()
-        return self._context.bad("pm-file", reason, position, as_bytes(element), text)
+        return self._context.bad(self._adapter, reason, position, raw, text)
 
 
 def _mapping_of(vendor: str, context: SourceContext) -> PmFileMapping:
     fitting = (mapping for mapping in context.mappings.pm_files if mapping.fits(vendor))
     return next(fitting, PmFileMapping())
-
-
-def _results(element: Element, state: PmState) -> tuple[list[tuple[str, str]], bool]:
-    """(p, text) of each result, and the suspect flag. Raises ValueError where they match no types."""
-    results: list[tuple[str, str]] = []
-    suspect = False
-    for child in element:
-        tag = child.tag
-        if not isinstance(tag, str):
-            continue
-        name = local(tag)
-        if name == "r":
-            results.append((child.get("p") or str(len(results) + 1), (child.text or "").strip()))
-        elif name == "suspect":
-            suspect = (child.text or "").strip().lower() in {"true", "1"}
-        elif name == "measResults":
-            texts = (child.text or "").split()
-            if len(texts) != len(state.types):
-                raise ValueError(
-                    f"expected {len(state.types)} results, one for each measType; got {len(texts)};"
-                    " send the file again"
-                )
-            results = list(zip(state.types, texts, strict=True))
-    return results, suspect

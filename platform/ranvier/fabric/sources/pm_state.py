@@ -15,6 +15,7 @@ class PmState(msgspec.Struct):
     """Kept in a dead letter too, so that one measValue can be read again alone.
 
     types   measType by its index p, or by its place in a measTypes list from "1"
+    end_time  ISO 8601, or microseconds since the Unix epoch ("…us")
     only    the measTypes that a dead letter is about; None: all
     """
 
@@ -30,7 +31,8 @@ class PmState(msgspec.Struct):
 
     def period(self, zone: str) -> tuple[int, int]:
         """The granularity period [start_ns, end_ns). Raises ValueError where the file gives none."""
-        end_ns = time_ns(self.end_time, zone)
+        end = self.end_time
+        end_ns = int(end[:-2]) * 1000 if end.endswith("us") else time_ns(end, zone)
         return end_ns - duration_ns(self.duration), end_ns
 
     def start_info(self, info_id: str) -> None:

@@ -23,6 +23,7 @@ from ranvier.fabric.dead_letter import DeadLetter
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.sources.counter_state import CounterState
 from ranvier.fabric.sources.mappings.mappings import Mappings
+from ranvier.fabric.sources.notice import FileReady, Heartbeat
 from ranvier.fabric.topology_change import NodeChange, RelationChange
 from ranvier.ontology.ontology import Ontology
 
@@ -34,11 +35,16 @@ GoodPayload = MeasurementReport | NodeChange | RelationChange | Alarm
 
 
 class Good(msgspec.Struct, frozen=True, gc=False):
-    """A payload that can go on, and where in the source it was."""
+    """A payload that can go on, and where in the source it was.
+
+    derived  it follows from a record and is none itself
+    notice   what the source said of itself, for a caller who listens
+    """
 
     payload: GoodPayload
     position: str
     derived: bool = False
+    notice: Heartbeat | FileReady | None = None
 
 
 class Bad(msgspec.Struct, frozen=True, gc=False):
@@ -53,6 +59,7 @@ class SourceContext:
 
     source    name of the file (its path below what the user gave) or of the feed
     counters  the last readings of ever-rising counters, kept by the caller from file to file
+    at_ns     the time of content that names none itself (a configuration snapshot)
     now_ns    the time now; an event later than `now_ns + max_skew_s` is a dead letter; None: no check
     """
 
@@ -62,6 +69,7 @@ class SourceContext:
     network: str = "default"
     mappings: Mappings = field(default_factory=Mappings)
     counters: CounterState = field(default_factory=CounterState)
+    at_ns: int | None = None
     now_ns: int | None = None
     max_skew_s: float = 300.0
 

@@ -36,7 +36,7 @@ def document(*infos: str, namespace=NAMESPACE, vendor="Acme") -> bytes:
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<measCollecFile xmlns="{namespace}">'
         f'<fileHeader fileFormatVersion="32.435 V10.0" vendorName="{vendor}" dnPrefix="SubNetwork=A">'
-        '<fileSender localDn="ManagedElement=1"/><measCollec beginTime="2020-01-16T12:00:00+00:00"/></fileHeader>'
+        '<fileSender localDn="ManagedElement=1"/><measCollec beginTime="2020-01-16T12:00:00Z"/></fileHeader>'
         f'<measData><managedElement localDn="ManagedElement=1"/>{"".join(infos)}</measData>'
         '<fileFooter><measCollec endTime="2020-01-16T12:15:00+00:00"/></fileFooter></measCollecFile>'
     ).encode()

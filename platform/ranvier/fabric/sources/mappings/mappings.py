@@ -11,11 +11,16 @@ import msgspec
 
 from ranvier.fabric.sources.mappings.drive_test_mapping import DriveTestMapping
 from ranvier.fabric.sources.mappings.pm_file_mapping import PmFileMapping
+from ranvier.fabric.sources.mappings.ves_mapping import VesMapping
 from ranvier.ontology.errors import InputError
 from ranvier.ontology.ontology import Ontology
 
-Mapping = DriveTestMapping | PmFileMapping
-_KINDS: dict[str, type[Mapping]] = {"drive-test": DriveTestMapping, "pm-file": PmFileMapping}
+Mapping = DriveTestMapping | PmFileMapping | VesMapping
+_KINDS: dict[str, type[Mapping]] = {
+    "drive-test": DriveTestMapping,
+    "pm-file": PmFileMapping,
+    "ves": VesMapping,
+}
 
 
 def load_mapping(text: str, name: str) -> Mapping:
@@ -46,6 +51,7 @@ class Mappings(msgspec.Struct, frozen=True):
 
     drive_tests: tuple[DriveTestMapping, ...] = msgspec.field(default_factory=shipped)
     pm_files: tuple[PmFileMapping, ...] = (PmFileMapping(),)
+    ves: VesMapping = VesMapping()
 
     def preferring(self, mappings: Iterable[Mapping]) -> Mappings:
         """These mappings before the ones that are there."""
@@ -53,6 +59,7 @@ class Mappings(msgspec.Struct, frozen=True):
         return Mappings(
             (*(m for m in own if isinstance(m, DriveTestMapping)), *self.drive_tests),
             (*(m for m in own if isinstance(m, PmFileMapping)), *self.pm_files),
+            next((m for m in own if isinstance(m, VesMapping)), self.ves),
         )
 
     def check(self, ontology: Ontology) -> None:
