@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ranvier.gateway.emulator import names
@@ -20,13 +22,37 @@ ELEMENT_TYPES = ("PEE.AvgPower",)
 IDLE_CELL_W = 95.0
 LOADED_CELL_W = 140.0
 
+Results = tuple[float | int | None, ...]
+
+
+class _Means(NamedTuple):
+    """One cell over one period: parts of the blocks and mean numbers, and sums where the name says so."""
+
+    load: float
+    volume_mbit: float
+    busy: float
+    connected: float
+    delay_ms: float
+    intra_tried: float
+    intra_made: float
+    inter_tried: float
+    inter_made: float
+
 
 def groups(city: City, site: int, totals: CellTotals, down: frozenset[int]) -> list[Group]:
     """What one site reports of a period; `down` holds the numbers of cells in outage."""
     cells = city.cells_of(site)
-    du = [ObjectRow(names.du(cell), _du(totals, cell.number, cell.number in down)) for cell in cells]
-    cu = [ObjectRow(names.cu(cell), _cu(totals, cell.number)) for cell in cells]
-    power = [ObjectRow("", (_power_w(totals, [cell.number for cell in cells], down),))]
+    means = _means(totals, slice(cells[0].number, cells[-1].number + 1))
+    up = [cell.number not in down for cell in cells]
+    du = [
+        ObjectRow(names.du(cell), _du(mean, totals.duration_s, works))
+        for cell, mean, works in zip(cells, means, up, strict=True)
+    ]
+    cu = [ObjectRow(names.cu(cell), _cu(mean)) for cell, mean in zip(cells, means, strict=True)]
+    power_w = sum(
+        IDLE_CELL_W + LOADED_CELL_W * mean.load for mean, works in zip(means, up, strict=True) if works
+    )
+    power = [ObjectRow("", (round(power_w, 1),))]
     return [
         Group("NRCellDU", DU_TYPES, du),
         Group("NRCellCU", CU_TYPES, cu),
@@ -34,24 +60,25 @@ def groups(city: City, site: int, totals: CellTotals, down: frozenset[int]) -> l
     ]
 
 
-def _du(totals: CellTotals, index: int, down: bool) -> tuple[float | int | None, ...]:
+def _means(totals: CellTotals, cells: slice) -> list[_Means]:
+    per_second = np.stack([totals.busy_s, totals.connected_s, totals.delay_ms_s])[:, cells]
+    busy, connected, delay = (per_second / totals.duration_s).tolist()
+    load = (totals.share_s[cells] / totals.duration_s).tolist()
+    columns = (load, totals.volume_mbit[cells].tolist(), busy, connected, delay)
+    return [_Means(*row) for row in zip(*columns, *totals.handovers[:, cells].tolist(), strict=True)]
+
+
+def _du(mean: _Means, duration_s: float, works: bool) -> Results:
     """Load in whole per cent, throughput in kbit/s, volume in Mbit, active UEs, delay in 0.1 ms."""
-    busy_s, volume = totals.busy_s[index], totals.volume_mbit[index]
-    if down:
+    if not works:
         return 0, None, 0, 0.0, None
-    load = min(100, round(100 * (totals.share_s[index] / totals.duration_s + OVERHEAD)))
-    throughput = round(1000 * volume / busy_s) if busy_s > 0 else None
-    delay = round(10 * totals.delay_ms_s[index] / totals.duration_s, 1) if busy_s > 0 else None
-    return load, throughput, round(volume), round(busy_s / totals.duration_s, 2), delay
+    load = min(100, round(100 * (mean.load + OVERHEAD)))
+    if mean.busy <= 0:
+        return load, None, round(mean.volume_mbit), 0.0, None
+    throughput = round(1000 * mean.volume_mbit / (mean.busy * duration_s))
+    return load, throughput, round(mean.volume_mbit), round(mean.busy, 2), round(10 * mean.delay_ms, 1)
 
 
-def _cu(totals: CellTotals, index: int) -> tuple[float | int | None, ...]:
-    connected = round(totals.connected_s[index] / totals.duration_s, 2)
-    return connected, *(int(count) for count in totals.handovers[:, index])
-
-
-def _power_w(totals: CellTotals, indices: list[int], down: frozenset[int]) -> float:
-    up = [index for index in indices if index not in down]
-    return round(
-        IDLE_CELL_W * len(up) + LOADED_CELL_W * float(np.sum(totals.share_s[up])) / totals.duration_s, 1
-    )
+def _cu(mean: _Means) -> Results:
+    made = (mean.intra_tried, mean.intra_made, mean.inter_tried, mean.inter_made)
+    return round(mean.connected, 2), *(int(count) for count in made)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Literal, NamedTuple
 
 AdapterName = Literal["pm-file", "ves", "nrm"]
+_GZIP = 31
+"""zlib's window bits for a gzip header and trailer."""
 
 
 class Delivery(NamedTuple):
@@ -13,10 +16,20 @@ class Delivery(NamedTuple):
     due_ns   when it arrives, nanoseconds since the Unix epoch, UTC
     adapter  the source adapter that reads it
     source   the file's name, or the event's id
-    body     what arrives, gzipped where the name ends in .gz
+    raw      what arrives, gzipped where the name ends in .gz
     """
 
     due_ns: int
     adapter: AdapterName
     source: str
-    body: bytes
+    raw: bytes
+
+    @property
+    def body(self) -> bytes:
+        """What is in it, unpacked; of a gzip file that was cut, as much as there is."""
+        if not self.source.endswith(".gz"):
+            return self.raw
+        try:
+            return zlib.decompressobj(_GZIP).decompress(self.raw)
+        except zlib.error:
+            return self.raw

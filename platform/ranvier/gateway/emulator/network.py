@@ -9,6 +9,7 @@ Everything is a function of the configuration and of time, which is an argument:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ranvier.gateway.emulator import counters, mishaps, names, nrm, pm_file, ves
 from ranvier.gateway.emulator.city import City, EmulatorConfig, build
@@ -31,6 +32,8 @@ class EmulatedNetwork:
         self.city: City = build(config or EmulatorConfig())
         self._config = self.city.config
         self._traffic = Traffic(self.city)
+        # Windows shorter than a period ask for the same few periods again and again.
+        self._built = lru_cache(maxsize=4 * mishaps.LONGEST_DELAY_PERIODS)(self._build)
 
     def index(self, at_ns: int) -> int:
         """The index of the period that `at_ns` lies in: whole granularity periods since the Unix epoch."""
@@ -57,17 +60,20 @@ class EmulatedNetwork:
 
     def period(self, k: int, chatter: bool = True) -> list[Delivery]:
         """All that comes of the period with index k, in the order in which it arrives."""
+        return list(self._built(k, chatter))
+
+    def _build(self, k: int, chatter: bool) -> tuple[Delivery, ...]:
         deliveries = [*self._files(k, chatter), *self._alarms(k), *self._changes(k)]
         if chatter:
             deliveries.extend(self._heartbeats(k))
-        return sorted(deliveries)
+        return tuple(sorted(deliveries))
 
     def _due(self, from_ns: int, to_ns: int, chatter: bool) -> list[Delivery]:
         first = self.index(from_ns) - mishaps.LONGEST_DELAY_PERIODS - 1
         return sorted(
             delivery
             for k in range(first, self.index(to_ns) + 1)
-            for delivery in self.period(k, chatter)
+            for delivery in self._built(k, chatter)
             if from_ns < delivery.due_ns <= to_ns
         )
 
@@ -111,7 +117,7 @@ class EmulatedNetwork:
         body = pm_file.write(header, mishaps.with_surprise(groups) if fate.surprise else groups)
         due_ns += fate.late_periods * period_ns
         whole = _file(due_ns, pm_file.name(header, int(fate.resent), zipped), body)
-        yield whole._replace(body=mishaps.cut(whole.body)) if fate.corrupt else whole
+        yield whole._replace(raw=mishaps.cut(whole.raw)) if fate.corrupt else whole
 
     def _alarms(self, k: int) -> Iterator[Delivery]:
         for now, severity in ((self._happening(k), None), (self._happening(k - 1), "NORMAL")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
@@ -70,7 +71,7 @@ def write(header: Header, groups: Iterable[Group]) -> bytes:
 
 def compress(body: bytes) -> bytes:
     """Gzip without a time stamp, so that the same file is the same bytes."""
-    return gzip.compress(body, compresslevel=5, mtime=0)
+    return gzip.compress(body, compresslevel=1, mtime=0)
 
 
 def _group(header: Header, group: Group) -> str:
@@ -87,10 +88,18 @@ def _group(header: Header, group: Group) -> str:
     return "\n".join(lines)
 
 
+@lru_cache(maxsize=64)
+def _types(types: tuple[str, ...]) -> str:
+    return "\n".join(f'<measType p="{p}">{escape(kind)}</measType>' for p, kind in enumerate(types, start=1))
+
+
+_quoted = lru_cache(maxsize=4096)(quoteattr)
+
+
 def _row(row: ObjectRow) -> str:
     results = "".join(f'<r p="{p}">{_text(value)}</r>' for p, value in enumerate(row.results, start=1))
     suspect = "<suspect>true</suspect>" if row.suspect else ""
-    return f"<measValue measObjLdn={quoteattr(row.ldn)}>{results}{suspect}</measValue>"
+    return f"<measValue measObjLdn={_quoted(row.ldn)}>{results}{suspect}</measValue>"
 
 
 def _text(value: float | int | None) -> str:

@@ -73,7 +73,7 @@ class Traffic:
         self._state: _State | None = None
         self._maps: dict[Retune | None, CoverageMap] = {}
         period_s = city.config.period_s
-        self._steps = max(5, min(10, round(period_s)), round(period_s / 5))
+        self._steps = max(5, round(period_s / 5))
         self._step_s = period_s / self._steps
         self.totals = lru_cache(maxsize=64)(self._totals)
 
