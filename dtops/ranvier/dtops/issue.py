@@ -30,7 +30,7 @@ def issue(
 
     `whose` is the tenant and the network that the twin follows; `twin` its name.
 
-    The entry's key is the issue time with the twin's name, so issuing twice seals once. Raises InputError
+    The entry's key is the twin's name with grid and issue time, so issuing twice seals once. Raises InputError
     where a predictor's forecast has other targets, horizons or times than were asked for. The forecasts
     returned hold copies that the predictors cannot reach.
     """
@@ -41,7 +41,7 @@ def issue(
     forecasts = [replace(each, **own) for each in forecasts]
     if asked.targets:
         first = forecasts[0]
-        key = f"{first.tenant}/{first.network}/{first.twin}/{now_ns}"
+        key = f"{first.tenant}/{first.network}/{first.twin}/{first.step_ns}/{now_ns}"
         ledger.append(FORECAST_KIND, key, rows_of(forecasts), now_ns)
     return forecasts
 

@@ -254,7 +254,7 @@ class LoadBinSynchroniser:
             part = self._part(memory, (recent, around), place, step - reach - back[best], keys[best])
             fresh[quantity] = fresh.get(quantity, _Fresh()).more(len(of), part)
             held = renewed.get(quantity)
-            if fresh[quantity].count >= max(64, (held.count if held else 0) // 4):
+            if fresh[quantity].count >= max(128, (held.count if held else 0) // 2):
                 parts = [*([held] if held else []), *fresh[quantity].parts]
                 total = fresh[quantity].count + (held.count if held else 0)
                 renewed[quantity] = climates.merged(parts, self.moments_size, total)

@@ -51,38 +51,44 @@ def figures(history: Floats, around: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Analogues:
-    """The moments of one quantity, ready to be searched. `ordered` (7, k) ranks figures, `places` (k, 7) has them."""
+    """The k moments of one quantity, ready to be searched.
+
+    ordered  (7, k) each figure in rising order, to rank others by
+    places   (k, 7) the moments' own weighted ranks; `squares` (k,) their squared lengths
+    latest   (k,) the moments' own values
+    unknown  (lags, k) infinite where the value that followed is unknown, else 0
+    """
 
     moments: Moments
     ordered: Floats
     places: Floats
+    squares: Floats
     latest: Floats
+    unknown: Floats
 
     @classmethod
     def of(cls, moments: Moments) -> Analogues:
         """Work out the figures and ranks of all moments."""
         known = figures(moments.history, moments.around)
         ordered = np.sort(known, axis=0).T.copy()
-        return cls(moments, ordered, _ranks(ordered, known), moments.history[:, -1])
+        places = _ranks(ordered, known)
+        unknown = np.where(np.isnan(moments.followed), np.inf, 0.0).T.copy()
+        return cls(moments, ordered, places, (places**2).sum(axis=1), moments.history[:, -1], unknown)
 
     def describe(self, history: Floats, around: Floats) -> Floats:
         """(n, 7) the weighted ranks of the figures of other histories among the moments'."""
         return _ranks(self.ordered, figures(history, around))
 
-    def nearest(self, described: Floats, lag: int, k: int, barred: NDArray[np.bool_] | None = None) -> Ints:
-        """(n, k) the moments most alike, among those whose value `lag` (a column) later is known.
+    def distances(self, described: Floats) -> Floats:
+        """(n, k) squared distance of each history to each moment, less a constant of the history's."""
+        return np.asarray(self.squares[None, :] - 2 * described @ self.places.T)
 
-        barred  (n, moments) those that must not be used
-        """
-        usable = np.flatnonzero(~np.isnan(self.moments.followed[:, lag]))
-        there = self.places[usable]
-        far = (there**2).sum(axis=1)[None, :] - 2 * described @ there.T  # squared distance less a constant
-        if barred is not None:
-            far[barred[:, usable]] = np.inf
-        k = min(k, len(usable))
-        if k == len(usable):
-            return np.broadcast_to(usable, (len(described), k))
-        return np.asarray(usable[np.argpartition(far, k, axis=1)[:, :k]])
+    def nearest(self, far: Floats, lag: Ints, alike: int) -> Ints:
+        """(p, alike) the moments most alike; those whose value `lag` (p,) (a column) later is unknown come last."""
+        far = far + self.unknown[lag]
+        if alike >= far.shape[1]:
+            return np.broadcast_to(np.arange(far.shape[1]), far.shape)
+        return np.asarray(np.argpartition(far, alike, axis=1)[:, :alike])
 
 
 def _ranks(ordered: Floats, values: Floats) -> Floats:

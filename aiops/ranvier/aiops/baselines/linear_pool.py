@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def best_weights(parts: Sequence[Floats], y: Floats, rounds: int = 400) -> Floats:
+def best_weights(parts: Sequence[Floats], y: Floats, rounds: int = 300) -> Floats:
     """(c,) the weights of c ensembles, each (e, mᵢ), with the least mean CRPS on e outcomes.
 
     By exponentiated gradient steps (Kivinen & Warmuth 1997), which stay inside the simplex.
@@ -44,7 +44,8 @@ def pooled_members(parts: Sequence[Floats], weights: Floats, members: int) -> Fl
     each = np.broadcast_to(weights, (n, len(parts)))
     values = np.concatenate(parts, axis=1)
     mass = np.concatenate(
-        [np.repeat(each[:, [i]] / part.shape[1], part.shape[1], axis=1) for i, part in enumerate(parts)], axis=1
+        [np.repeat(each[:, [i]] / part.shape[1], part.shape[1], axis=1) for i, part in enumerate(parts)],
+        axis=1,
     )
     mass = np.where(np.isnan(values), 0.0, mass)
     order = np.argsort(values, axis=1)

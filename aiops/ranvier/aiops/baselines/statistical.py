@@ -32,9 +32,9 @@ Ints = NDArray[np.int64]
 PARTS = ("stays", "recent", "usual", "followed", "changed")
 FEWEST_MOMENTS = 100
 """Below this many moments there is nothing to learn from."""
-TRIALS = 256
-"""Past moments on which the weights are chosen."""
-AT_ONCE = 512
+TRIALS, THIN = 200, 12
+"""Past moments on which the weights are chosen, and the members that each part is thinned to for it."""
+AT_ONCE = 256
 """Targets worked on at once, so that memory is bounded."""
 
 
@@ -77,9 +77,7 @@ class Statistical:
         """CRPS (n, h)."""
         return crps(forecast.values, forecast.levels, outcomes, forecast.tail)
 
-    def _of_quantity(
-        self, state: TwinState, quantity: str, rows: Ints, steps: Ints, usual: Floats
-    ) -> Floats:
+    def _of_quantity(self, state: TwinState, quantity: str, rows: Ints, steps: Ints, usual: Floats) -> Floats:
         """(n, h, members) of some targets of one quantity."""
         moments = state.moments.get(quantity)
         age = state.age_steps()[rows]
@@ -89,34 +87,32 @@ class Statistical:
             mixed = pooled_members([last[:, None], recent, usual], np.full(3, 1 / 3), self.members)
             return self._lawful(quantity, np.repeat(mixed[:, None], len(steps), axis=1))
         learned = self._learn(quantity, moments)
-        window = moments.history.shape[1]
+        window, lags = moments.history.shape[1], np.array(moments.lags)
         history, around = _aligned(state.recent[rows], age, window), _aligned(state.around[rows], age, window)
-        described = learned.analogues.describe(history, around)
+        far = learned.analogues.distances(learned.analogues.describe(history, around))
         recent = members_of(history, self.members)
-        lags = np.array(moments.lags)
-        column = np.minimum(np.searchsorted(lags, age[:, None] + steps[None, :]), len(lags) - 1)
-        values = np.empty((len(rows), len(steps), self.members))
-        for lag in np.unique(column):
-            target, horizon = np.nonzero(column == lag)
-            parts = self._ensembles(
-                learned.analogues, described[target], last[target], recent[target], usual[target], int(lag)
-            )
-            weights = self._weights(learned, int(lag))
-            values[target, horizon] = pooled_members(parts, weights, self.members)
-        return self._lawful(quantity, values)
+        pair = np.repeat(np.arange(len(rows)), len(steps))
+        lag = np.searchsorted(lags, (age[:, None] + steps[None, :]).ravel()).clip(max=len(lags) - 1)
+        parts = self._ensembles(learned.analogues, far[pair], lag, (last[pair], recent[pair], usual[pair]))
+        weights = np.stack([self._weights(learned, int(column)) for column in lag])
+        values = pooled_members(parts, weights, self.members)
+        return self._lawful(quantity, values.reshape(len(rows), len(steps), self.members))
 
     def _ensembles(
-        self, analogues: Analogues, described: Floats, last: Floats, recent: Floats, usual: Floats, lag: int,
-        barred: NDArray[np.bool_] | None = None,
-    ) -> list[Floats]:  # fmt: skip
-        near = analogues.nearest(described, lag, self.alike, barred)
-        followed = analogues.moments.followed[near, lag]
-        if followed.shape[1] == 0:
-            followed = np.full((len(last), 1), np.nan)
-            changed = followed
-        else:
-            changed = last[:, None] + followed - analogues.latest[near]
-        made = {"stays": last[:, None], "recent": recent, "usual": usual, "followed": followed, "changed": changed}
+        self, analogues: Analogues, far: Floats, lag: Ints, plain: tuple[Floats, Floats, Floats]
+    ) -> list[Floats]:
+        """The parts for p pairs of target and horizon; `plain` holds what stays, the recent and the usual."""
+        last, recent, usual = plain
+        near = analogues.nearest(far, lag, self.alike)
+        followed = analogues.moments.followed[near, lag[:, None]]
+        changed = last[:, None] + followed - analogues.latest[near]
+        made = {
+            "stays": last[:, None],
+            "recent": recent,
+            "usual": usual,
+            "followed": followed,
+            "changed": changed,
+        }
         return [made[part] for part in self.parts]
 
     def _learn(self, quantity: str, moments: Moments) -> _Learned:
@@ -137,13 +133,12 @@ class Statistical:
             return np.full(len(self.parts), 1 / len(self.parts))
         apart = np.abs(moments.when[trial, None] - moments.when[None, :]) <= max(moments.lags)
         barred = apart & (moments.who[trial, None] == moments.who[None, :])
-        recent = members_of(moments.history[trial], self.members)
-        pool = members_of(moments.followed[None, :, lag], self.members)
-        parts = self._ensembles(
-            learned.analogues, learned.analogues.places[trial], moments.history[trial, -1], recent,
-            np.repeat(pool, len(trial), axis=0), lag, barred,
-        )  # fmt: skip
-        thinned = [part if part.shape[1] <= 20 else members_of(part, 20) for part in parts]
+        far = learned.analogues.distances(learned.analogues.places[trial])
+        far[barred] = np.inf
+        pool = np.repeat(members_of(moments.followed[None, :, lag], THIN), len(trial), axis=0)
+        plain = (moments.history[trial, -1], members_of(moments.history[trial], THIN), pool)
+        parts = self._ensembles(learned.analogues, far, np.full(len(trial), lag), plain)
+        thinned = [part if part.shape[1] <= THIN else members_of(part, THIN) for part in parts]
         learned.weights[lag] = best_weights(thinned, moments.followed[trial, lag])
         return learned.weights[lag]
 

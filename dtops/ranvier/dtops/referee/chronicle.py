@@ -10,8 +10,8 @@ bucket, whatever the size of the archive.
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -75,6 +75,7 @@ class Chronicle:
         self._quantities = None if quantities is None else frozenset(quantities)
         self._rows: dict[int, list[tuple[int, int, int, int, int, float, int, int]]] = defaultdict(list)
         self._held = 0
+        self._periods: dict[str, Counter[int]] = defaultdict(Counter)
         self._changes: list[tuple[int, int, Change]] = []
         self.objects, self.kinds, self.census = Names(), Names(), Census()
         self.class_of: dict[str, str] = {}
@@ -99,6 +100,7 @@ class Chronicle:
                 continue
             census.values += 1
             what = self.kinds.number(quantity)
+            self._periods[quantity][payload.end_ns - payload.start_ns] += 1
             bucket.append(
                 (who, what, payload.start_ns, payload.end_ns, known_at_ns, value, payload.revision,
                  census.values)
@@ -127,6 +129,11 @@ class Chronicle:
         for path in sorted(Path(self._folder.name).glob("*.points")):
             points = np.fromfile(path, dtype=POINT)
             yield points[np.lexsort((points["order"], points["known"]))]
+
+    def step_of(self, quantity: str, instant_ns: int) -> int:
+        """The commonest granularity period of a quantity; `instant_ns` where it is measured at instants."""
+        period = self._periods[quantity].most_common(1)[0][0]
+        return period if period > 0 else instant_ns
 
     def changes(self) -> list[tuple[int, Change]]:
         """The changes of topology with the time at which they became known, in that order."""
@@ -157,11 +164,13 @@ class Chronicle:
 class Cursor:
     """Reads a Chronicle forward, and only forward: what `take` has not been asked for stays unread."""
 
-    def __init__(self, chronicle: Chronicle) -> None:
+    def __init__(self, chronicle: Chronicle, quantities: Sequence[str] = ()) -> None:
         self._buckets = chronicle.buckets()
+        self._only = [
+            i for i, name in enumerate(chronicle.kinds.names) if name in quantities or not quantities
+        ]
         self._chunk = np.zeros(0, dtype=POINT)
         self._place = 0
-        self._latest: dict[tuple[int, int, int], int] = {}
         self.taken = 0
 
     def next_known_ns(self) -> int | None:
@@ -170,7 +179,7 @@ class Cursor:
             chunk = next(self._buckets, None)
             if chunk is None:
                 return None
-            self._chunk, self._place = chunk, 0
+            self._chunk, self._place = chunk[np.isin(chunk["what"], self._only)], 0
         return int(self._chunk["known"][self._place])
 
     def take(self, until_ns: int) -> Points:

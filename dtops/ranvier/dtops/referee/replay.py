@@ -81,7 +81,11 @@ def replay(
     schedule: Schedule, ledger: Ledger, progress: Progress = lambda what, share: None,
 ) -> Replayed:  # fmt: skip
     """Live through the chronicle once. The board holds the scores afterwards."""
-    cursor, graph, blocks = Cursor(chronicle), GraphFold(chronicle.changes()), _Blocks(schedule)
+    cursor, graph, blocks = (
+        Cursor(chronicle, board.quantities),
+        GraphFold(chronicle.changes()),
+        _Blocks(schedule),
+    )
     state: TwinState | None = None
     now, issues, extra = 0, 0, list(reversed(schedule.extra_ns))
     total = max(1, chronicle.census.values)

@@ -1,0 +1,215 @@
+"""`Report`: what the referee says, as a value. Text, Markdown, JSON and a page are made from it.
+
+Scoreboard sums ► Fidelity by contender, KPI and horizon ► per KPI ► over all KPIs
+                ► differences between contenders, paired on the same blocks
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from ranvier.dtops import fidelity as fidelities
+from ranvier.dtops.fidelity import Fidelity, Interval, Window
+from ranvier.dtops.referee.scoreboard import Scoreboard
+from ranvier.dtops.scoring import metrics
+
+Floats = NDArray[np.float64]
+REFERENCE = "climatology"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: one contender, KPI and horizon.
+
+    asked         points that the referee asked for; with_outcome: those that have one
+    answered      points with an outcome that this contender forecast
+    """
+
+    fidelity: Fidelity
+    unit: str
+    asked: int
+    with_outcome: int
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much better `model` is than `other`: (ΣS_other − ΣS_model) / ΣS_ref on the same points and blocks."""
+
+    model: str
+    other: str
+    quantity: str
+    horizon_s: float
+    gain: Interval
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval leaves no doubt about the sign."""
+        return self.gain.low > 0 or self.gain.high < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """Fidelity of one contender by KPI over all horizons, and the weighted mean over the KPIs."""
+
+    model: str
+    mean: Interval
+    by_quantity: Mapping[str, Interval]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The referee's report of one backtest. `caveats` say what the data cannot tell, from the data."""
+
+    archive: str
+    from_ns: int
+    to_ns: int
+    contenders: Mapping[str, str]
+    rows: tuple[Row, ...]
+    overall: tuple[Overall, ...]
+    differences: tuple[Difference, ...]
+    caveats: tuple[str, ...]
+    figures: Mapping[str, Any]
+    confidence: float = 0.9
+
+    def to_json(self) -> str:
+        """The whole report; what is undefined is null."""
+        return json.dumps(_plain(dataclasses.asdict(self)), indent=1)
+
+    def row(self, model: str, quantity: str, horizon_s: float) -> Row | None:
+        """One line of the table."""
+        for row in self.rows:
+            f = row.fidelity
+            if (f.model, f.quantity, f.horizon_s) == (model, quantity, horizon_s):
+                return row
+        return None
+
+    @property
+    def cells(self) -> list[tuple[str, float]]:
+        """The (KPI, horizon) of the table, in order."""
+        return list(dict.fromkeys((row.fidelity.quantity, row.fidelity.horizon_s) for row in self.rows))
+
+    def leader(self, quantity: str, horizon_s: float) -> tuple[str, bool]:
+        """Who has the least CRPS there, and whether it is surely better than each other contender."""
+        rows = [row.fidelity for row in self.rows if row.fidelity.n]
+        rows = [f for f in rows if (f.quantity, f.horizon_s) == (quantity, horizon_s)]
+        if not rows:
+            return "", False
+        best = min(rows, key=lambda f: f.crps.value).model
+        won = [d for d in self.differences if (d.quantity, d.horizon_s) == (quantity, horizon_s)]
+        mine = [d for d in won if best in (d.model, d.other)]
+        return best, bool(mine) and all(d.sure for d in mine)
+
+
+def _plain(value: Any) -> Any:
+    """NaN and infinity to null, so that any JSON reader takes it."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the lines of a report share."""
+
+    from_ns: int
+    to_ns: int
+    unit_of: Mapping[str, str]
+    confidence: float = 0.9
+    seed: int = 0
+
+
+def rows_of(board: Scoreboard, frame: Frame) -> tuple[Row, ...]:
+    """The table, ordered by KPI, horizon and contender."""
+    rows = []
+    for q, quantity in enumerate(board.quantities):
+        for h, horizon in enumerate(board.horizons_s):
+            for name in board.contenders:
+                window = Window(
+                    name, quantity, horizon, frame.from_ns, frame.to_ns, None, frame.confidence, frame.seed
+                )
+                found = fidelities.fidelity_of(
+                    window, board.sums[name][:, q, h], board.sums[REFERENCE][:, q, h]
+                )
+                rows.append(
+                    Row(
+                        found,
+                        frame.unit_of.get(quantity, ""),
+                        int(board.asked[q, h]),
+                        int(board.with_outcome[q, h]),
+                        int(board.answered[name][q, h]),
+                    )  # fmt: skip
+                )
+    return tuple(rows)
+
+
+def differences_of(board: Scoreboard, frame: Frame) -> tuple[Difference, ...]:
+    """Every pair of contenders, by KPI and horizon."""
+    found = []
+    names = board.contenders
+    pairs = [(a, b) for i, b in enumerate(names) for a in names[i + 1 :]]
+    for q, quantity in enumerate(board.quantities):
+        for h, horizon in enumerate(board.horizons_s):
+            score = {name: board.sums[name][:, q, h, metrics.CRPS] for name in names}
+            used = board.sums[REFERENCE][:, q, h, metrics.COUNT] > 0
+            for a, b in pairs:
+                gain = _gain(score[a][used], score[b][used], score[REFERENCE][used], frame)
+                found.append(Difference(a, b, quantity, horizon, gain))
+    return tuple(found)
+
+
+def _gain(mine: Floats, other: Floats, reference: Floats, frame: Frame) -> Interval:
+    """(ΣS_other − ΣS_mine) / ΣS_ref, with the interval of the paired block bootstrap."""
+    if reference.sum() <= 0:
+        return Interval(float("nan"))
+    join = fidelities.independent_blocks(mine - other + reference, reference)
+    mine, other, reference = (fidelities.joined(each, join) for each in (mine, other, reference))
+    value = float((other - mine).sum() / reference.sum())
+    if len(reference) < fidelities.FEWEST_BLOCKS:
+        return Interval(value)
+    weights = fidelities.block_weights(len(reference), frame.seed)
+    drawn = 1 - fidelities.fidelity_of_sums(weights @ (other - mine), weights @ reference)
+    return fidelities.interval(value, drawn, frame.confidence)
+
+
+def overall_of(
+    board: Scoreboard, frame: Frame, weights: Mapping[str, float] | None = None
+) -> tuple[Overall, ...]:
+    """Per KPI: sums over all horizons before the ratio; then the weighted mean over the KPIs."""
+    return tuple(_overall(board, frame, name, weights) for name in board.contenders)
+
+
+def _overall(board: Scoreboard, frame: Frame, name: str, weights: Mapping[str, float] | None) -> Overall:
+    mine = board.sums[name][..., metrics.CRPS].sum(axis=2)
+    reference = board.sums[REFERENCE][..., metrics.CRPS].sum(axis=2)
+    used = reference.sum(axis=1) > 0
+    mine, reference = mine[used], reference[used]
+    join = max(
+        (fidelities.independent_blocks(mine[:, q], reference[:, q]) for q in range(mine.shape[1])), default=1
+    )
+    mine, reference = fidelities.joined(mine, join), fidelities.joined(reference, join)
+    value = fidelities.fidelity_of_sums(mine.sum(axis=0), reference.sum(axis=0))
+    drawn = np.zeros((0, len(value)))
+    if len(mine) >= fidelities.FEWEST_BLOCKS:
+        draws = fidelities.block_weights(len(mine), frame.seed)
+        drawn = fidelities.fidelity_of_sums(draws @ mine, draws @ reference)
+    by_quantity = {
+        quantity: fidelities.interval(float(value[q]), drawn[:, q], frame.confidence)
+        for q, quantity in enumerate(board.quantities)
+    }
+    mean = fidelities.weighted_mean(dict(zip(board.quantities, value.tolist(), strict=True)), weights)
+    weight = np.array([1.0 if weights is None else weights.get(name, 0.0) for name in board.quantities])
+    defined = ~np.isnan(value)
+    many = drawn[:, defined] @ weight[defined] / max(weight[defined].sum(), 1e-300)
+    return Overall(name, fidelities.interval(mean, many, frame.confidence), by_quantity)
