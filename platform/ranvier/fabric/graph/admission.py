@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ranvier.fabric.graph.names import Cache
 from ranvier.fabric.ports import FOREVER_NS
-from ranvier.fabric.topology_change import NodeChange, RelationChange, Scalar, TopologyChange
+from ranvier.fabric.topology_change import NodeChange, RelationChange, TopologyChange
 from ranvier.ontology.errors import InputError, OntologyError
 from ranvier.ontology.ontology import Ontology
 
@@ -91,14 +91,14 @@ def _name(change: TopologyChange) -> str:
 
 def _check_shape(change: TopologyChange) -> None:
     ids = (change.node_id,) if isinstance(change, NodeChange) else (change.source_id, change.target_id)
-    if not all(ids):
+    if "" in ids:
         raise InputError("ids that are not empty", _name(change), "give the distinguished name")
     if not -(2**63) < change.valid_from_ns < FOREVER_NS:
         raise InputError(
             "valid_from_ns within 64 bits", _name(change), "give nanoseconds since the Unix epoch"
         )
     for name, value in change.properties.items():
-        if not _storable(value):
+        if isinstance(value, int | float) and not _storable(value):
             raise InputError(
                 "properties that are text, true or false, finite, and within 64 bits",
                 f"{name} = {value!r} in {_name(change)}",
@@ -106,7 +106,5 @@ def _check_shape(change: TopologyChange) -> None:
             )
 
 
-def _storable(value: Scalar) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return not isinstance(value, int) or -(2**63) <= value < 2**63
+def _storable(value: int | float) -> bool:
+    return math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63

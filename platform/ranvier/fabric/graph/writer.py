@@ -115,17 +115,18 @@ class Writer:
 
     # ------------------------------------------------------------ in order
     def _advance(self, claim: Claim, tail: Tail) -> bool:
-        at_ns = claim.assertion.at_ns
+        at_ns, op, stated = claim.assertion
         self._say(claim)
         tail.last_ns = at_ns
-        before = tail.fact.state if tail.fact else None
-        after = timeline.fold(before, (claim.assertion,), claim.matching)
+        fact = tail.fact
+        before = fact.state if fact else None
+        after = stated if op == UPSERT else timeline.fold(before, (claim.assertion,), claim.matching)
         if after == before:
             return False
-        if tail.fact:
-            self._end(tail.fact)
-            self._begin(claim.slot, Run(tail.fact.valid_from, at_ns, tail.fact.state))
-        tail.fact = self._begin(claim.slot, Run(at_ns, FOREVER_NS, after)) if after else None
+        if fact:
+            self._end(fact)
+            self._begin(claim.slot, fact.state, fact.valid_from, at_ns)
+        tail.fact = self._begin(claim.slot, after, at_ns, FOREVER_NS) if after else None
         return True
 
     # ------------------------------------------------------------ late
@@ -171,7 +172,7 @@ class Writer:
                 self._end(fact)
         for run in wanted:
             if run not in kept:
-                self._begin(slot, run)
+                self._begin(slot, run.state, run.from_ns, run.to_ns)
         return len(kept) < max(len(old), len(wanted))
 
     def _assertions_at(self, slot: int, at_ns: int) -> list[tuple[Assertion, int]]:
@@ -222,8 +223,8 @@ class Writer:
         if claim.body:
             self._bodies.add((claim.slot, claim.assertion.state.digest, claim.body))
 
-    def _begin(self, slot: int, run: Run) -> Fact:
-        fact = Fact(self._next_fact, slot, run.state, run.from_ns, run.to_ns, self._recorded_at)
+    def _begin(self, slot: int, state: State, from_ns: int, to_ns: int) -> Fact:
+        fact = Fact(self._next_fact, slot, state, from_ns, to_ns, self._recorded_at)
         self._next_fact += 1
         self._begun[fact.id] = fact
         return fact
@@ -246,7 +247,8 @@ class Writer:
             "INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(f.id, f.slot, *f.state, f.valid_from, f.valid_to, f.recorded_at, FOREVER_NS) for f in facts],
         )
-        many("INSERT INTO valid_arc VALUES (?, ?, ?, ?, ?)", [arc for f in facts for arc in _valid_arcs(f)])
+        arcs = sorted(arc for fact in facts for arc in _valid_arcs(fact))
+        many("INSERT INTO valid_arc VALUES (?, ?, ?, ?, ?)", arcs)
         self._begun.clear()
         self._ended.clear()
         self._assertions.clear()
@@ -269,21 +271,22 @@ class Writer:
 
 def _valid_arcs(fact: Fact) -> list[tuple[int, int, int, int, int]]:
     """Where a fact of current knowledge is found by valid time; a node by itself is found in `fact_slot`."""
-    low, high = fact.valid_from, fact.valid_to
+    low, high, identity = fact.valid_from, fact.valid_to, fact.id
     node = OPEN_FORK if high == FOREVER_NS else fork(low, high)
-    places = [place(fact.state.category, CATEGORY)]
+    category, a, b, _ = fact.state
+    arcs = [(place(category, CATEGORY), node, low, high, identity)]
     if fact.slot > 0:
-        places += [place(end, END) for end in {fact.state.a, fact.state.b}]
-    return [(where, node, low, high, fact.id) for where in places]
+        arcs.append((place(a, END), node, low, high, identity))
+        if a != b:
+            arcs.append((place(b, END), node, low, high, identity))
+    return arcs
 
 
 def _known_arcs(fact: Fact, superseded_at: int) -> list[tuple[int, int, int, int, int]]:
     """Where a superseded fact is found by the time over which it was believed."""
     low, high = fact.recorded_at, superseded_at
     node = fork(low, high)
-    places = [place(fact.state.category, CATEGORY)]
-    if fact.slot > 0:
-        places += [place(end, END) for end in {fact.state.a, fact.state.b}]
-    else:
+    places = [where for where, *_ in _valid_arcs(fact)]
+    if fact.slot < 0:
         places.append(place(fact.state.a, SELF))
     return [(where, node, low, high, fact.id) for where in places]
