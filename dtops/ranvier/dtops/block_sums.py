@@ -1,0 +1,101 @@
+"""`BlockSums`: the sums of the metrics over blocks of time, for rolling windows of any length.
+
+sums[block] is (models, quantities, horizons, WIDTH). States add up, so a window is a sum of its blocks, and
+memory is bounded by the number of blocks that are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ranvier.dtops.fidelity import Fidelity, Window, fidelity_of
+from ranvier.dtops.score_rows import statistics_of
+from ranvier.dtops.scoring.metrics import COUNT, WIDTH
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """What the sums are over, and how long a block is."""
+
+    models: tuple[str, ...]
+    quantities: tuple[str, ...]
+    horizons_s: tuple[float, ...]
+    block_ns: int
+
+    def block(self, time_ns: int) -> int:
+        """The block that a time lies in; an instant that ends a block belongs to it."""
+        return (time_ns - 1) // self.block_ns
+
+
+@dataclass(slots=True)
+class BlockSums:
+    """The latest `kept` blocks."""
+
+    axes: Axes
+    kept: int = 2_000
+    sums: dict[int, Floats] = field(default_factory=dict)
+
+    def add(self, block: int, place: tuple[int, int, int], vector: Floats) -> None:
+        """Add a (WIDTH,) vector at (model, quantity, horizon) of a block."""
+        held = self.sums.get(block)
+        if held is None:
+            held = self.sums[block] = np.zeros(self._shape())
+            while len(self.sums) > self.kept:
+                del self.sums[min(self.sums)]
+        held[place] += vector
+
+    def _shape(self) -> tuple[int, int, int, int]:
+        axes = self.axes
+        return len(axes.models), len(axes.quantities), len(axes.horizons_s), WIDTH
+
+    def add_rows(self, rows: pa.Table) -> None:
+        """Add rows of kind "score"; those of models, quantities or horizons that are not followed pass by."""
+        if not len(rows):
+            return
+        axes, statistics = self.axes, statistics_of(rows)
+        columns = [rows[name].to_pylist() for name in ("model", "quantity", "horizon_s")]
+        known = [{name: i for i, name in enumerate(each)} for each in (axes.models, axes.quantities)]
+        horizon = {horizon: i for i, horizon in enumerate(axes.horizons_s)}
+        places = np.array(
+            [
+                (known[0].get(m, -1), known[1].get(q, -1), horizon.get(h, -1))
+                for m, q, h in zip(*columns, strict=True)
+            ]
+        )
+        blocks = (rows["time_ns"].to_numpy() - 1) // axes.block_ns
+        usable = (places >= 0).all(axis=1)
+        for block in np.unique(blocks[usable]).tolist():
+            of = usable & (blocks == block)
+            sums = np.zeros(self._shape())
+            np.add.at(sums, tuple(places[of].T), statistics[of])
+            self.sums[block] = self.sums.get(block, np.zeros(self._shape())) + sums
+
+    def fidelities(
+        self, from_ns: int, to_ns: int, reference: str, confidence: float, object_id: str | None = None,
+        models: Sequence[str] | None = None,
+    ) -> list[Fidelity]:  # fmt: skip
+        """The Fidelity of each model, quantity and horizon with points in the blocks within [from, to)."""
+        axes = self.axes
+        blocks = sorted(b for b in self.sums if from_ns <= b * axes.block_ns < to_ns)
+        if not blocks:
+            return []
+        window = np.stack([self.sums[block] for block in blocks])
+        ref = axes.models.index(reference)
+        begin_ns, end_ns = blocks[0] * axes.block_ns, (blocks[-1] + 1) * axes.block_ns
+        return [
+            fidelity_of(
+                Window(model, quantity, horizon_s, begin_ns, end_ns, object_id, confidence),
+                window[:, m, q, h], window[:, ref, q, h],
+            )
+            for q, quantity in enumerate(axes.quantities)
+            for h, horizon_s in enumerate(axes.horizons_s)
+            for m, model in enumerate(axes.models)
+            if (models is None or model in models) and window[:, m, q, h, COUNT].sum() > 0
+        ]  # fmt: skip

@@ -1,0 +1,203 @@
+"""`Scorekeeper`: scores the live twin's forecasts as outcomes arrive, and again when an outcome is revised.
+
+    enter (a sealed issue) ► due, by the step that it is about
+    score (what became known) ► the due points it settles ► rows of the ledger ► BlockSums
+
+A point is scored on the common ground: where every model has a forecast and the outcome is known. A revised
+outcome takes the old score back and adds the new one, as long as the forecast is within `reach_steps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranvier.dtops.block_sums import Axes, BlockSums
+from ranvier.dtops.forecast import Forecast, Target
+from ranvier.dtops.forecast_rows import forecasts_of
+from ranvier.dtops.issue import FORECAST_KIND
+from ranvier.dtops.score_rows import Scored, rows_of
+from ranvier.dtops.scoring import counter_stream
+from ranvier.dtops.scoring.metrics import ScoredPoints, statistics
+from ranvier.fabric.ports import Ledger, SeriesFrame
+
+SCORE_KIND, FIDELITY_KIND = "score", "fidelity"
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringPlan:
+    """Whose forecasts are scored, on which grid, and for how long an outcome may be revised.
+
+    tolerances   quantity to what counts as a hit, in its unit; missing: a tenth of the outcome
+    reach_steps  how many steps after the fact an outcome still changes a score
+    kept_blocks  how many blocks of sums stay in memory
+    """
+
+    whose: tuple[str, str]
+    step_ns: int
+    axes: Axes
+    tolerances: dict[str, float]
+    reach_steps: int = 30
+    kept_blocks: int = 2_000
+    seed: int = 0
+
+
+@dataclass(slots=True)
+class _Due:
+    """One issue at one horizon: n targets that wait, or have been scored with `outcome` (n,), NaN before."""
+
+    forecasts: Sequence[Forecast]
+    column: int
+    outcome: Floats
+    place: dict[Target, int]
+
+    @property
+    def horizon_s(self) -> float:
+        return self.forecasts[0].horizons_s[self.column]
+
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        """(n,) where every model has a forecast."""
+        return np.asarray(np.all([~np.isnan(f.values[:, self.column, 0]) for f in self.forecasts], axis=0))
+
+
+@dataclass(slots=True)
+class Scorekeeper:
+    """Used by one thread; `sums` may be read by others between two calls of `score`."""
+
+    ledger: Ledger
+    plan: ScoringPlan
+    sums: BlockSums = field(init=False)
+    _due: dict[int, list[_Due]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.sums = BlockSums(self.plan.axes, self.plan.kept_blocks)
+
+    def enter(self, forecasts: Sequence[Forecast]) -> None:
+        """Have the forecasts of one issue wait for their outcomes; all have the same targets and horizons."""
+        if not forecasts or not forecasts[0].targets:
+            return
+        first, step_ns = forecasts[0], self.plan.step_ns
+        place = {target: row for row, target in enumerate(first.targets)}
+        for column, horizon_s in enumerate(first.horizons_s):
+            step = first.issued_at_ns // step_ns + round(horizon_s * 1e9 / step_ns)
+            blank = np.full(len(first.targets), np.nan)
+            self._due.setdefault(step, []).append(_Due(forecasts, column, blank, place))
+
+    def score(self, measured: SeriesFrame, as_of_ns: int, now_ns: int) -> int:
+        """Score what `measured` settles or revises; how many points were scored for the first time."""
+        scored: list[Scored] = []
+        fresh = 0
+        for step, values in self._by_step(measured).items():
+            for due in self._due.get(step, ()):
+                fresh += self._settle(due, step, values, scored)
+        if scored:
+            key = f"{'/'.join(self.plan.whose)}/{as_of_ns}/{now_ns}"
+            self.ledger.append(SCORE_KIND, key, rows_of(scored, self.plan.whose, now_ns), now_ns)
+            self._add(scored)
+        oldest = as_of_ns // self.plan.step_ns - self.plan.reach_steps
+        for step in [step for step in self._due if step < oldest]:
+            del self._due[step]
+        return fresh
+
+    def _by_step(self, measured: SeriesFrame) -> dict[int, dict[Target, float]]:
+        """The latest Measurement of each target in each step that somebody waits for."""
+        steps = -(-measured.end_ns // self.plan.step_ns)
+        awaited = np.isin(steps, list(self._due)) if self._due else np.zeros(len(steps), dtype=bool)
+        found: dict[int, dict[Target, float]] = {}
+        order = np.flatnonzero(awaited)
+        for row in order[np.argsort(measured.end_ns[order], kind="stable")]:
+            target = Target(measured.object_ids[row], measured.quantities[row])
+            found.setdefault(int(steps[row]), {})[target] = float(measured.values[row])
+        return found
+
+    def _settle(self, due: _Due, step: int, values: dict[Target, float], scored: list[Scored]) -> int:
+        outcome = np.full(len(due.outcome), np.nan)
+        for target, value in values.items():
+            if target in due.place:
+                outcome[due.place[target]] = value
+        news = ~np.isnan(outcome) & due.given & (outcome != due.outcome)
+        old = news & ~np.isnan(due.outcome)
+        for rows, at, weight in ((old, due.outcome, -1), (news, outcome, 1)):
+            if rows.any():
+                scored.extend(self._scored(due, step, np.flatnonzero(rows), at, weight))
+        due.outcome = np.where(news, outcome, due.outcome)
+        return int((news & ~old).sum()) * len(due.forecasts)
+
+    def _scored(self, due: _Due, step: int, rows: Ints, outcome: Floats, weight: int) -> list[Scored]:
+        first, step_ns = due.forecasts[0], self.plan.step_ns
+        targets = [first.targets[row] for row in rows]
+        hashes = np.array([counter_stream.name_key(*target) for target in targets], dtype=np.uint64)
+        issued = first.issued_at_ns // step_ns
+        u = counter_stream.uniform(counter_stream.chain(self.plan.seed, hashes, issued, step - issued))
+        tolerance = np.array([self.plan.tolerances.get(t.quantity, np.nan) for t in targets])
+        return [
+            Scored(
+                forecast.model, targets, due.horizon_s, forecast.issued_at_ns, step * step_ns, outcome[rows],
+                statistics(
+                    ScoredPoints(
+                        forecast.values[rows, due.column], forecast.levels, forecast.tail, outcome[rows], u,
+                        tolerance,
+                    )
+                ),
+                weight,
+            )
+            for forecast in due.forecasts
+        ]  # fmt: skip
+
+    def _add(self, scored: list[Scored]) -> None:
+        axes = self.plan.axes
+        for each in scored:
+            if each.model not in axes.models or each.horizon_s not in axes.horizons_s:
+                continue
+            place = axes.models.index(each.model), axes.horizons_s.index(each.horizon_s)
+            kinds = np.array([target.quantity for target in each.targets])
+            for quantity in np.unique(kinds).tolist():
+                if quantity in axes.quantities:
+                    vector = each.statistics[kinds == quantity].sum(axis=0) * each.weight
+                    where = place[0], axes.quantities.index(quantity), place[1]
+                    self.sums.add(axes.block(each.valid_ns), where, vector)
+
+    # ------------------------------------------------------------ after a restart
+    def restore(self, now_ns: int, past_ns: int) -> None:
+        """Take up where the ledger left off: sums over the last `past_ns`, and forecasts that still wait."""
+        tenant, network = self.plan.whose
+        of_us = {"network": network}
+        from_ns = max(0, now_ns - past_ns) // self.plan.axes.block_ns * self.plan.axes.block_ns
+        scores = (
+            self.ledger.scan(SCORE_KIND, tenant, from_ns + 1, where=of_us) if self._has(SCORE_KIND) else None
+        )
+        if scores is not None:
+            self.sums.add_rows(scores)
+        if not self._has(FORECAST_KIND):
+            return
+        reach_ns = self.plan.reach_steps * self.plan.step_ns
+        longest_ns = round(max(self.plan.axes.horizons_s) * 1e9) + reach_ns
+        where = {**of_us, "twin": "default"}
+        rows = self.ledger.scan(FORECAST_KIND, tenant, max(0, now_ns - longest_ns), where=where)
+        issues: dict[int, list[Forecast]] = {}
+        for forecast in forecasts_of(rows):
+            issues.setdefault(forecast.issued_at_ns, []).append(forecast)
+        for issue in issues.values():
+            self.enter(issue)
+        if scores is not None:
+            self._recall(scores)
+
+    def _has(self, kind: str) -> bool:
+        return bool(self.ledger.seals(kind, limit=1))
+
+    def _recall(self, scores: object) -> None:
+        """Fill in the outcomes with which waiting points have been scored already."""
+        for row in scores.to_pylist():  # type: ignore[attr-defined]
+            if row["weight"] < 0:
+                continue
+            for due in self._due.get(row["time_ns"] // self.plan.step_ns, ()):
+                same = due.forecasts[0].issued_at_ns == row["issued_at_ns"]
+                target = Target(row["object_id"], row["quantity"])
+                if same and due.horizon_s == row["horizon_s"] and target in due.place:
+                    due.outcome[due.place[target]] = row["outcome"]
