@@ -187,7 +187,8 @@ class SqliteGraph:
                 entities = connection.execute("SELECT coalesce(max(id), 0) FROM entity").fetchone()[0]
         except StoreError as error:
             return Health("graph", ok=False, error=str(error))
-        size = self._path.stat().st_size
+        files = (self._path, self._path.with_name(self._path.name + "-wal"))
+        size = sum(file.stat().st_size for file in files if file.exists())
         detail = {
             "engine": f"SQLite {sqlite3.sqlite_version}",
             "bytes": size,
