@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ ELEMENT_TYPES = ("PEE.AvgPower",)
 
 IDLE_CELL_W = 95.0
 LOADED_CELL_W = 140.0
+COOLING_W = 30.0
 
 Results = tuple[float | int | None, ...]
 
@@ -49,7 +51,8 @@ def groups(city: City, site: int, totals: CellTotals, down: frozenset[int]) -> l
         for cell, mean, works in zip(cells, means, up, strict=True)
     ]
     cu = [ObjectRow(names.cu(cell), _cu(mean)) for cell, mean in zip(cells, means, strict=True)]
-    power_w = sum(
+    # Cooling follows the heat of the day, which comes after noon.
+    power_w = COOLING_W * (1 + math.cos(2 * math.pi * (totals.phase - 0.6))) + sum(
         IDLE_CELL_W + LOADED_CELL_W * mean.load for mean, works in zip(means, up, strict=True) if works
     )
     power = [ObjectRow("", (round(power_w, 1),))]

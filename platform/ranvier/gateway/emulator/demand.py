@@ -6,6 +6,7 @@ hotspot starts in a period is Poisson with a Gamma intensity; sizes are heavy-ta
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ Floats = NDArray[np.float64]
 
 HOTSPOTS = 7
 """The last of them is the whole city, the background."""
-SESSIONS_PER_CELL_S = 0.33
+SESSIONS_PER_CELL_S = 0.28
 _GAMMA_SHAPE = 25.0
 _MOOD_PERIODS = 18
 _SHARE = np.array([0.14, 0.12, 0.10, 0.09, 0.07, 0.06, 0.42])
@@ -82,16 +83,27 @@ def intensity(city: City, period: int, crowd: Happening | None) -> Floats:
 def _mood(config: EmulatorConfig, period: int) -> Floats:
     """(hotspots,) a slow factor about 1: a random value at every knot, interpolated between."""
     knot, part = divmod(period, _MOOD_PERIODS)
-    hotspots = np.arange(HOTSPOTS)
-    before = normals(config.seed, "mood", hotspots, knot)[0]
-    after = normals(config.seed, "mood", hotspots, knot + 1)[0]
+    before, after = _knot(config.seed, knot), _knot(config.seed, knot + 1)
     mood: Floats = np.exp(0.3 * (before + (after - before) * part / _MOOD_PERIODS))
     return mood
 
 
+@lru_cache(maxsize=16)
+def _knot(seed: int, knot: int) -> Floats:
+    """(hotspots,) standard normal numbers of one knot."""
+    value: Floats = normals(seed, "mood", np.arange(HOTSPOTS), knot)[0]
+    return value
+
+
+@lru_cache(maxsize=16)
+def _phases(seed: int) -> Floats:
+    """(4, hotspots) where on their curves the hotspots began."""
+    return uniforms(seed, "hotspot", np.arange(HOTSPOTS), 0)
+
+
 def centres(city: City, period: int) -> Floats:
     """(hotspots, 2) where the hotspots are, metres: each wanders along a slow closed curve of its own."""
-    a, b, c, d = uniforms(city.config.seed, "hotspot", np.arange(HOTSPOTS), 0)
+    a, b, c, d = _phases(city.config.seed)
     days = period * city.config.period_ns / city.config.day_ns
     turn = 2 * np.pi * (days / 3 % 1)
     radius = 0.55 * city.half_width_m

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from ranvier.gateway.emulator import counters, mishaps, names, nrm, pm_file, ves
-from ranvier.gateway.emulator.city import City, EmulatorConfig, build
+from ranvier.gateway.emulator.city import SECOND_NS, City, EmulatorConfig, build
 from ranvier.gateway.emulator.delivery import Delivery
 from ranvier.gateway.emulator.demand import HOTSPOTS
 from ranvier.gateway.emulator.happenings import Happening, antennas, happening, retune
@@ -41,11 +41,13 @@ class EmulatedNetwork:
 
     def opening(self, at_ns: int) -> list[Delivery]:
         """What a network sends when it comes up: its elements' registrations and its configuration."""
-        deliveries = [self._configuration(at_ns, at_ns)]
+        deliveries = []
         for site in range(1, self._config.sites + 1):
-            origin = ves.Origin(f"gNB-{site}", at_ns, self.index(at_ns))
-            deliveries.append(Delivery(at_ns, "ves", f"gNB-{site}-pnfRegistration", ves.registration(origin)))
-        return deliveries
+            # An element registers before it is configured: what is known of it then replaces this.
+            origin = self._origin(site, at_ns - SECOND_NS, self.index(at_ns))
+            body = ves.registration(origin)
+            deliveries.append(Delivery(at_ns, "ves", f"gNB-{site}-pnfRegistration", body))
+        return [*deliveries, self._configuration(at_ns, at_ns)]
 
     def history(self, from_ns: int, to_ns: int) -> list[Delivery]:
         """The opening at `from_ns`, and what arrived in (from_ns, to_ns] that is worth keeping, in its order.
@@ -77,6 +79,9 @@ class EmulatedNetwork:
             if from_ns < delivery.due_ns <= to_ns
         )
 
+    def _origin(self, site: int, time_ns: int, number: int) -> ves.Origin:
+        return ves.Origin(f"gNB-{site}", names.full(self.city, site), time_ns, number)
+
     def _happening(self, k: int) -> Happening | None:
         return happening(self._config, k, len(self.city.cells), HOTSPOTS - 1)
 
@@ -97,7 +102,7 @@ class EmulatedNetwork:
             for delivery in self._editions(site, k, header, groups):
                 yield delivery
                 if chatter:
-                    origin = ves.Origin(f"gNB-{site}", delivery.due_ns, k)
+                    origin = self._origin(site, delivery.due_ns, k)
                     ready = ves.file_ready(origin, delivery.source)
                     yield Delivery(delivery.due_ns, "ves", f"gNB-{site}-fileReady-{k}", ready)
 
@@ -134,7 +139,7 @@ class EmulatedNetwork:
             names.full(self.city, cell.site, names.du(cell)),
             now.first * self._config.period_ns + self._config.period_ns // 5,
         )  # fmt: skip
-        origin = ves.Origin(cell.element, at_ns, k)
+        origin = self._origin(cell.site, at_ns, k)
         return Delivery(at_ns, "ves", f"{alarm.alarm_id}-{k}", ves.fault(origin, alarm))
 
     def _changes(self, k: int) -> Iterator[Delivery]:
@@ -146,7 +151,7 @@ class EmulatedNetwork:
         for site in range(1, self._config.sites + 1):
             if (k + site) % HEARTBEAT_PERIODS == 0:
                 at_ns = k * self._config.period_ns + self._config.period_ns * site // (2 * self._config.sites)
-                origin = ves.Origin(f"gNB-{site}", at_ns, k)
+                origin = self._origin(site, at_ns, k)
                 body = ves.heartbeat(origin, HEARTBEAT_PERIODS * self._config.period_s)
                 yield Delivery(at_ns, "ves", f"gNB-{site}-heartbeat-{k}", body)
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranvier.gateway.emulator import demand
-from ranvier.gateway.emulator.city import City
+from ranvier.gateway.emulator.city import City, EmulatorConfig
 from ranvier.gateway.emulator.demand import Sessions
 from ranvier.gateway.emulator.happenings import Happening, Retune, antennas, happening, retune
 from ranvier.gateway.emulator.radio import BANDWIDTH_MHZ, NOISE_MW, CoverageMap, coverage
@@ -41,6 +41,7 @@ class CellTotals:
     connected_s session-seconds connected
     delay_ms_s  the queueing delay in milliseconds, times seconds
     handovers   (4, cells): within the site tried, made, to another site tried, made
+    phase       the part of the city's day that has gone by
     """
 
     share_s: Floats
@@ -50,6 +51,7 @@ class CellTotals:
     delay_ms_s: Floats
     handovers: Floats
     duration_s: float
+    phase: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Traffic:
         crowd = befalls if befalls is not None and befalls.kind == "crowd" else None
         sessions = state.sessions.join(demand.arrivals(self._city, period, crowd))
         air = _Air(self._coverage(period), *_fitness(befalls, cells))
-        load, totals = state.load, _empty(cells, self._city.config.period_s)
+        load, totals = state.load, _empty(cells, self._city.config, period)
         for step in range(self._steps):
             sessions = _move(sessions, self._step_s, self._city.half_width_m)
             sessions, received = self._attach(sessions, air, totals, period * self._steps + step)
@@ -149,9 +151,10 @@ def _fitness(befalls: Happening | None, cells: int) -> tuple[Floats, Floats]:
     return on, width
 
 
-def _empty(cells: int, duration_s: float) -> CellTotals:
+def _empty(cells: int, config: EmulatorConfig, period: int) -> CellTotals:
     share, volume, busy, connected, delay = np.zeros((5, cells))
-    return CellTotals(share, volume, busy, connected, delay, np.zeros((4, cells)), duration_s)
+    phase = (period * config.period_ns % config.day_ns) / config.day_ns
+    return CellTotals(share, volume, busy, connected, delay, np.zeros((4, cells)), config.period_s, phase)
 
 
 def _move(sessions: Sessions, step_s: float, half_width_m: float) -> Sessions:
@@ -238,4 +241,6 @@ def _account(totals: CellTotals, served: _Served, used: Floats, step_s: float) -
     totals.volume_mbit[:] += np.bincount(serving, sent, cells)
     totals.busy_s[:] += np.bincount(serving, spent_s, cells)
     totals.connected_s[:] += np.bincount(serving, ready_s, cells)
-    totals.delay_ms_s[:] += (3.0 + 9.0 * used**3 / (1.04 - used)) * step_s
+    waiting = np.bincount(serving, busy, cells)
+    queue_ms = 2.0 * used**3 / (1.04 - used) * (1.0 + np.sqrt(waiting))
+    totals.delay_ms_s[:] += (3.0 + queue_ms) * step_s

@@ -13,9 +13,10 @@ FILE_FORMAT = "org.3GPP.32.435#measCollec"
 
 
 class Origin(NamedTuple):
-    """Who sends an event, when, and its number: `element` is a name such as gNB-3."""
+    """Who sends an event, when, and its number: `element` is short (gNB-3), `name` distinguished."""
 
     element: str
+    name: str
     time_ns: int
     number: int
 
@@ -102,7 +103,7 @@ def _event(
         "sequence": 0,
         "priority": "Normal",
         "reportingEntityName": origin.element,
-        "sourceName": origin.element,
+        "sourceName": origin.name,
         "nfNamingCode": "gNB",
         "nfVendorName": VENDOR,
         "startEpochMicrosec": origin.time_ns // 1000,
