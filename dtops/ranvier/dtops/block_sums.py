@@ -44,12 +44,11 @@ class BlockSums:
 
     def add(self, block: int, place: tuple[int, int, int], vector: Floats) -> None:
         """Add a (WIDTH,) vector at (model, quantity, horizon) of a block."""
-        held = self.sums.get(block)
-        if held is None:
-            held = self.sums[block] = np.zeros(self._shape())
-            while len(self.sums) > self.kept:
-                del self.sums[min(self.sums)]
+        held = self.sums.get(block, np.zeros(self._shape())).copy()
         held[place] += vector
+        self.sums = {**self.sums, block: held}  # readers keep the whole that they have
+        while len(self.sums) > self.kept:
+            del self.sums[min(self.sums)]
 
     def _shape(self) -> tuple[int, int, int, int]:
         axes = self.axes

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ranvier.dtops.scoring import metrics
 
 Floats = NDArray[np.float64]

@@ -17,6 +17,11 @@ from ranvier.ontology.errors import InputError
 FORECAST_KIND = "forecast"
 
 
+def issue_key(tenant: str, network: str, twin: str, step_ns: int, issued_at_ns: int) -> str:
+    """The ledger's key of an issue."""
+    return f"{tenant}/{network}/{twin}/{step_ns}/{issued_at_ns}"
+
+
 def issue(
     predictors: Sequence[Predictor],
     state: TwinState,
@@ -37,13 +42,18 @@ def issue(
     asked = state.handed_out()
     forecasts = [_checked(each, asked, state.handed_out(), tuple(horizons_s)) for each in predictors]
     tenant, network = whose
-    own = {"issued_at_ns": now_ns, "tenant": tenant, "network": network, "twin": twin}
-    forecasts = [replace(each, **own) for each in forecasts]
+    forecasts = [
+        replace(each, issued_at_ns=now_ns, tenant=tenant, network=network, twin=twin) for each in forecasts
+    ]
     if asked.targets:
-        first = forecasts[0]
-        key = f"{first.tenant}/{first.network}/{first.twin}/{first.step_ns}/{now_ns}"
+        key = seal_key(tenant, network, twin, asked.step_ns, now_ns)
         ledger.append(FORECAST_KIND, key, rows_of(forecasts), now_ns)
     return forecasts
+
+
+def seal_key(tenant: str, network: str, twin: str, step_ns: int, issued_at_ns: int) -> str:
+    """Under which key of the ledger an issue is sealed."""
+    return f"{tenant}/{network}/{twin}/{step_ns}/{issued_at_ns}"
 
 
 def _checked(

@@ -121,7 +121,7 @@ class TwinState:
     def age_steps(self) -> NDArray[np.int64]:
         """(n,) how many steps ago each target's latest value lies; w where the whole window is empty."""
         known = ~np.isnan(self.recent[:, ::-1])
-        return np.where(known.any(axis=1), known.argmax(axis=1), self.recent.shape[1])
+        return np.asarray(np.where(known.any(axis=1), known.argmax(axis=1), self.recent.shape[1]))
 
     def handed_out(self) -> TwinState:
         """The state as a predictor gets it: the targets heard of within the window, in copies of their own.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ranvier.dtops.twin_state import Moments
 
 Floats = NDArray[np.float64]

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ranvier.aiops.baselines.analogues import Analogues
 from ranvier.aiops.baselines.climatology import Climatology, members_of
 from ranvier.aiops.baselines.linear_pool import best_weights, pooled_members

@@ -15,7 +15,7 @@ from ranvier.dtops.ports import Predictor
 from ranvier.dtops.referee import report as reports
 from ranvier.dtops.referee.caveats import caveats_of
 from ranvier.dtops.referee.chronicle import Chronicle
-from ranvier.dtops.referee.replay import SECOND_NS, Progress, Schedule, replay
+from ranvier.dtops.referee.replay import SECOND_NS, Progress, Schedule, replay, silent
 from ranvier.dtops.referee.report import Frame, Report
 from ranvier.dtops.referee.scoreboard import Scoreboard
 from ranvier.dtops.referee.spool_ledger import SpoolLedger
@@ -70,7 +70,7 @@ class _Intake:
 def backtest(
     path: Path, predictors: Sequence[Predictor], ontology: Ontology, plan: Plan | None = None, *,
     theirs: Path | None = None, ledger: Ledger | None = None,
-    progress: Progress = lambda what, share: None,  # noqa: ARG005
+    progress: Progress = silent,
 ) -> Report:  # fmt: skip
     """Replay the archive at `path` and score the predictors, and a third party's forecasts (Parquet) beside them.
 
@@ -99,7 +99,8 @@ def _take_in(
     member: Member, context: SourceContext, chronicle: Chronicle, plan: Plan, intake: _Intake
 ) -> None:
     """Put in a file's records. A row is known when it and all before it had been written; a counter file is
-    known as a whole, after its last period."""
+    known as a whole, after its last period.
+    """
     whole, known = [], 0
     for record in member.read(context):
         if not isinstance(record, Good):
@@ -123,7 +124,7 @@ def _take_in(
 def referee(
     chronicle: Chronicle, predictors: Sequence[Predictor], ontology: Ontology, plan: Plan, *,
     theirs: Path | None = None, ledger: Ledger | None = None, archive: str = "", intake: _Intake | None = None,
-    progress: Progress = lambda what, share: None,  # noqa: ARG005
+    progress: Progress = silent,
 ) -> Report:  # fmt: skip
     """The same on a Chronicle that is filled already."""
     started = time.monotonic()

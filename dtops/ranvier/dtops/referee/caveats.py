@@ -17,15 +17,13 @@ def caveats_of(
     differences: tuple[Difference, ...],
 ) -> tuple[str, ...]:  # fmt: skip
     """One sentence for each thing that a reader should not conclude."""
-    return tuple(
-        [
-            *_of_span(chronicle, replayed),
-            *_of_blocks(rows),
-            *_of_outcomes(rows),
-            *_of_contenders(board, rows),
-            *_of_differences(differences),
-            *_of_archive(chronicle, board),
-        ]
+    return (
+        *_of_span(chronicle, replayed),
+        *_of_blocks(rows),
+        *_of_outcomes(rows),
+        *_of_contenders(board, rows),
+        *_of_differences(differences),
+        *_of_archive(chronicle, board),
     )
 
 

@@ -28,6 +28,11 @@ Progress = Callable[[str, float], None]
 """Called with what is being done and the share of it that is done."""
 
 
+def silent(what: str, share: float) -> None:
+    """Progress that nobody watches."""
+    del what, share
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """When forecasts are issued, and which blocks of time they fall in.
@@ -78,7 +83,7 @@ class Replayed:
 
 def replay(
     chronicle: Chronicle, predictors: Sequence[Predictor], synchroniser: Synchroniser, board: Scoreboard,
-    schedule: Schedule, ledger: Ledger, progress: Progress = lambda what, share: None,
+    schedule: Schedule, ledger: Ledger, progress: Progress = silent,
 ) -> Replayed:  # fmt: skip
     """Live through the chronicle once. The board holds the scores afterwards."""
     cursor, graph, blocks = (

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ranvier.dtops import fidelity as fidelities
 from ranvier.dtops.fidelity import Fidelity, Interval, Window
 from ranvier.dtops.referee.scoreboard import Scoreboard

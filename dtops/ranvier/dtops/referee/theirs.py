@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
 from ranvier.dtops.forecast import Target
 from ranvier.dtops.referee.scoreboard import Answer, Asked, Scoreboard
 from ranvier.ontology.errors import InputError

@@ -23,7 +23,7 @@ def mix(x: Keys) -> Keys:
     return np.asarray(x ^ (x >> np.uint64(31)))
 
 
-def chain(*parts: Keys | int) -> Keys:
+def chain(*parts: Keys | NDArray[np.int64] | int) -> Keys:
     """One key from several, broadcast against each other; order matters."""
     key = np.zeros(1, dtype=np.uint64)
     with np.errstate(over="ignore"):

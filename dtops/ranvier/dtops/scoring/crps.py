@@ -26,7 +26,7 @@ def crps_samples(members: Floats, y: Floats) -> Floats:
     E|X − y| − ½ E|X − X′| = Σ|xᵢ − y| / m − Σᵢ (2i − m − 1) x₍ᵢ₎ / m², with x₍ᵢ₎ in rising order.
     """
     m = members.shape[-1]
-    return _distance(members, y) - _spread(members) / m**2
+    return np.asarray(_distance(members, y) - _spread(members) / m**2)
 
 
 def fair_crps_samples(members: Floats, y: Floats) -> Floats:
@@ -37,7 +37,7 @@ def fair_crps_samples(members: Floats, y: Floats) -> Floats:
     m = members.shape[-1]
     if m < 2:
         return np.full(np.shape(y), np.nan)
-    return _distance(members, y) - _spread(members) / (m * (m - 1))
+    return np.asarray(_distance(members, y) - _spread(members) / (m * (m - 1)))
 
 
 def _distance(members: Floats, y: Floats) -> Floats:

@@ -105,4 +105,6 @@ def pit_histogram(sums: Floats) -> Floats:
 
 def _ratio(total: Floats, count: Floats) -> Floats:
     shape = np.broadcast_shapes(np.shape(total), np.shape(count))
-    return np.divide(total, count, out=np.full(shape, np.nan), where=np.broadcast_to(count, shape) > 0)
+    return np.asarray(
+        np.divide(total, count, out=np.full(shape, np.nan), where=np.broadcast_to(count, shape) > 0)
+    )
