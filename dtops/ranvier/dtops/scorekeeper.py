@@ -1,247 +1,203 @@
-"""`Scorekeeper`: scores sealed forecasts as their outcomes arrive, and again when an outcome is revised.
+"""`Scorekeeper`: scores the live twin's forecasts as outcomes arrive, and again when an outcome is revised.
 
-    watch (an issue) ► score: what was recorded since ► forecasts met ► ledger rows, rolling sums ► fidelity
+    enter (a sealed issue) ► due, by the step that it is about
+    score (what became known) ► the due points it settles ► rows of the ledger ► BlockSums
 
-Outcomes are read with what was recorded since the last call, so a late value or a revision is seen once: its
-forecasts are scored again, the newest row of a forecast wins in the ledger, and the sums take the difference.
+A point is scored on the common ground: where every model has a forecast and the outcome is known. A revised
+outcome takes the old score back and adds the new one, as long as the forecast is within `reach_steps`.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ranvier.dtops.fidelity import Fidelity, Window, fidelity_of
+from ranvier.dtops.block_sums import Axes, BlockSums
 from ranvier.dtops.forecast import Forecast, Target
 from ranvier.dtops.forecast_rows import forecasts_of
-from ranvier.dtops.issue import FORECAST_KIND, issue_key
-from ranvier.dtops.outcome_book import OutcomeBook
-from ranvier.dtops.rolling_sums import RollingSums
-from ranvier.dtops.score_rows import SCORE_KIND, Met, rows_of, statistics_of
-from ranvier.dtops.scoring import counter_stream, metrics
-from ranvier.fabric.ports import Ledger, SeriesQuery, SeriesStore
-from ranvier.ontology.errors import NotFound
+from ranvier.dtops.issue import FORECAST_KIND
+from ranvier.dtops.score_rows import Scored, rows_of
+from ranvier.dtops.scoring import counter_stream
+from ranvier.dtops.scoring.metrics import ScoredPoints, statistics
+from ranvier.fabric.ports import Ledger, SeriesFrame
 
+SCORE_KIND, FIDELITY_KIND = "score", "fidelity"
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-REFERENCE = "climatology"
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """Whose twin is scored, and how.
+class ScoringPlan:
+    """Whose forecasts are scored, on which grid, and for how long an outcome may be revised.
 
-    step_ns      the twin's grid
-    horizons_s   those of the forecasts
-    models       the contenders; a point counts where all of them forecast, so that they can be compared
-    tolerance_of quantity to the tolerance of "twinning precision"
-    revise_s     how far back a revision may reach
-    block_s      length of a block of the bootstrap
-    window_s     for how long single targets are kept
+    tolerances   quantity to what counts as a hit, in its unit; missing: a tenth of the outcome
+    reach_steps  how many steps after the fact an outcome still changes a score
+    kept_blocks  how many blocks of sums stay in memory
     """
 
+    whose: tuple[str, str]
     step_ns: int
-    horizons_s: tuple[float, ...]
-    models: tuple[str, ...]
-    tolerance_of: Mapping[str, float] = field(default_factory=dict)
-    tenant: str = "default"
-    network: str = "default"
-    twin: str = "default"
-    revise_s: float = 3_600.0
-    block_s: float = 120.0
-    window_s: float = 1_800.0
-    keep_s: float = 86_400.0
+    axes: Axes
+    tolerances: dict[str, float]
+    reach_steps: int = 30
+    kept_blocks: int = 2_000
     seed: int = 0
-    most_cached: int = 64
 
 
+@dataclass(slots=True)
+class _Due:
+    """One issue at one horizon: n targets that wait, or have been scored with `outcome` (n,), NaN before."""
+
+    forecasts: Sequence[Forecast]
+    column: int
+    outcome: Floats
+    place: dict[Target, int]
+
+    @property
+    def horizon_s(self) -> float:
+        return self.forecasts[0].horizons_s[self.column]
+
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        """(n,) where every model has a forecast."""
+        return np.asarray(np.all([~np.isnan(f.values[:, self.column, 0]) for f in self.forecasts], axis=0))
+
+
+@dataclass(slots=True)
 class Scorekeeper:
-    """See the module. One for each twin; memory is bounded by the targets and by `revise_s`."""
+    """Used by one thread; `sums` may be read by others between two calls of `score`."""
 
-    def __init__(self, book: Book, series: SeriesStore, ledger: Ledger) -> None:
-        self._book, self._series, self._ledger = book, series, ledger
-        block_ns = int(book.block_s * 1e9)
-        self.sums = RollingSums(
-            block_ns, book.horizons_s, -(-int(book.window_s * 1e9) // block_ns) + 1,
-            -(-int(book.keep_s * 1e9) // block_ns),
-        )  # fmt: skip
-        self._steps = np.rint(np.array(book.horizons_s) * 1e9 / book.step_ns).astype(np.int64)
-        self._outcomes = OutcomeBook()
-        self._issued: OrderedDict[int, list[int]] = OrderedDict()
-        self._cached: OrderedDict[int, list[Forecast]] = OrderedDict()
-        self._hashes: dict[Target, int] = {}
-        self._read_to_ns = -1
-        self._scored_to_step = -1
+    ledger: Ledger
+    plan: ScoringPlan
+    sums: BlockSums = field(init=False)
+    _due: dict[int, list[_Due]] = field(default_factory=dict)
 
-    def watch(self, forecasts: Sequence[Forecast]) -> None:
-        """Remember an issue that was sealed: its forecasts are scored when their outcomes come."""
+    def __post_init__(self) -> None:
+        self.sums = BlockSums(self.plan.axes, self.plan.kept_blocks)
+
+    def enter(self, forecasts: Sequence[Forecast]) -> None:
+        """Have the forecasts of one issue wait for their outcomes; all have the same targets and horizons."""
         if not forecasts or not forecasts[0].targets:
             return
-        issued = forecasts[0].issued_at_ns
-        times = self._issued.setdefault(issued // self._book.step_ns, [])
-        if issued not in times:
-            times.append(issued)
-        self._keep(issued, list(forecasts))
+        first, step_ns = forecasts[0], self.plan.step_ns
+        place = {target: row for row, target in enumerate(first.targets)}
+        for column, horizon_s in enumerate(first.horizons_s):
+            step = first.issued_at_ns // step_ns + round(horizon_s * 1e9 / step_ns)
+            blank = np.full(len(first.targets), np.nan)
+            self._due.setdefault(step, []).append(_Due(forecasts, column, blank, place))
 
-    def restore(self, now_ns: int) -> int:
-        """After a restart: take up the issues and scores of the ledger; how many scores were taken up."""
-        book = self._book
-        since = now_ns - int(max(book.keep_s, book.revise_s) * 1e9)
-        reach = now_ns - int((book.revise_s + max(book.horizons_s)) * 1e9)
-        where = {"network": book.network, "twin": book.twin}
-        for time_ns in sorted(set(self._scan(FORECAST_KIND, reach, now_ns, where)["time_ns"].to_pylist())):
-            self._issued.setdefault(time_ns // book.step_ns, []).append(time_ns)
-        rows = self._scan(SCORE_KIND, since, now_ns + 1, where)
-        newest: dict[tuple[str, ...], int] = {}
-        names = ("model", "object_id", "quantity", "horizon_s", "issued_at_ns")
-        keys = zip(*(rows[name].to_pylist() for name in names), strict=True)
-        for i, key in sorted(enumerate(keys), key=lambda item: rows["scored_at_ns"][item[0]].as_py()):
-            newest[key] = i
-        self._take_up(rows.take(sorted(newest.values())))
-        return len(newest)
+    def score(self, measured: SeriesFrame, as_of_ns: int, now_ns: int) -> int:
+        """Score what `measured` settles or revises; how many points were scored for the first time."""
+        scored: list[Scored] = []
+        fresh = 0
+        for step, values in self._by_step(measured).items():
+            for due in self._due.get(step, ()):
+                fresh += self._settle(due, step, values, scored)
+        if scored:
+            key = f"{'/'.join(self.plan.whose)}/{as_of_ns}/{now_ns}"
+            self.ledger.append(SCORE_KIND, key, rows_of(scored, self.plan.whose, now_ns), now_ns)
+            self._add(scored)
+        oldest = as_of_ns // self.plan.step_ns - self.plan.reach_steps
+        for step in [step for step in self._due if step < oldest]:
+            del self._due[step]
+        return fresh
 
-    def _scan(self, kind: str, from_ns: int, to_ns: int, where: Mapping[str, str]):  # type: ignore[no-untyped-def]
-        return self._ledger.scan(kind, self._book.tenant, from_ns, to_ns, where)
-
-    def _take_up(self, rows) -> None:  # type: ignore[no-untyped-def]
-        if not rows.num_rows:
-            return
-        statistics, steps = statistics_of(rows), rows["time_ns"].to_numpy() // self._book.step_ns
-        names = list(zip(rows["object_id"].to_pylist(), rows["quantity"].to_pylist(), strict=True))
-        pairs = np.array([self.sums.number(Target(*name)) for name in names], dtype=np.int64)
-        self._outcomes.add(pairs, steps, rows["outcome"].to_numpy())
-        models, times = np.array(rows["model"].to_pylist()), rows["time_ns"].to_numpy()
-        horizons = np.searchsorted(np.array(self._book.horizons_s), rows["horizon_s"].to_numpy() - 1e-9)
-        for model, time_ns, horizon in sorted(
-            set(zip(models, times.tolist(), horizons.tolist(), strict=True))
-        ):
-            chosen = (models == model) & (times == time_ns) & (horizons == horizon)
-            self.sums.add(str(model), time_ns, pairs[chosen], horizon, statistics[chosen])
-        self._scored_to_step = int(steps.max())
-        self._read_to_ns = int(rows["scored_at_ns"].to_numpy().max())
-
-    def score(self, as_of_ns: int, now_ns: int) -> int:
-        """Score all forecasts whose step ended by `as_of_ns`, and again those whose outcome changed.
-
-        Returns how many forecasts (targets × horizons × models) got a score.
-        """
-        book = self._book
-        step, earliest = as_of_ns // book.step_ns, as_of_ns - int(book.revise_s * 1e9)
-        frame = self._series.read(
-            SeriesQuery(
-                book.tenant, book.network, from_ns=max(0, earliest), to_ns=step * book.step_ns,
-                known_at_ns=now_ns, recorded_after_ns=self._read_to_ns,
-            )
-        )  # fmt: skip
-        self._read_to_ns = now_ns
-        targets = zip(frame.object_ids, frame.quantities, strict=True)
-        pairs = np.array([self.sums.number(Target(*target)) for target in targets], dtype=np.int64)
-        steps = -(-frame.end_ns // book.step_ns)
-        order = np.argsort(frame.end_ns, kind="stable")
-        before = OutcomeBook(self._outcomes.merged_keys(), self._outcomes.values)
-        self._outcomes.add(pairs[order], steps[order], frame.values[order])
-        due = set(range(self._scored_to_step + 1, step + 1)) if self._scored_to_step >= 0 else set()
-        touched = sorted(due | set(steps.tolist()))
-        met = [m for valid in touched if valid <= step for m in self._meet(valid, before)]
-        self._scored_to_step = max(self._scored_to_step, step)
-        self._forget(step)
-        if met:
-            key = f"{book.tenant}/{book.network}/{book.twin}/{as_of_ns}/{now_ns}"
-            self._ledger.append(SCORE_KIND, key, rows_of(met, now_ns), now_ns)
-        return sum(len(each.rows) for each in met)
-
-    def _meet(self, valid_step: int, before: OutcomeBook) -> list[Met]:
-        """Score the forecasts of one step whose outcome is new or changed."""
-        met = []
-        for h, span in enumerate(self._steps.tolist()):
-            for issued in self._issued.get(valid_step - span, ()):
-                met += self._meet_issue(self._forecasts(issued), h, valid_step, before)
-        return met
-
-    def _meet_issue(
-        self, forecasts: Sequence[Forecast], h: int, valid_step: int, before: OutcomeBook
-    ) -> list[Met]:
-        entered = [each for each in forecasts if each.model in self._book.models]
-        if {each.model for each in entered} != set(self._book.models):
-            return []
-        first = entered[0]
-        pairs = np.array([self.sums.number(target) for target in first.targets], dtype=np.int64)
-        step = np.full(len(pairs), valid_step)
-        new, old = self._outcomes.look_up(pairs, step), before.look_up(pairs, step)
-        changed = ~np.isnan(new) & ~(new == old)
-        for each in entered:
-            changed &= ~np.isnan(each.values[:, h]).any(axis=1)
-        rows = np.flatnonzero(changed)
-        if not len(rows):
-            return []
-        found = []
-        for each in entered:
-            now = self._statistics(each, rows, h, new[rows])
-            was = self._statistics(each, rows, h, np.where(np.isnan(old[rows]), 0.0, old[rows]))
-            was[np.isnan(old[rows])] = 0.0
-            self.sums.add(each.model, valid_step * self._book.step_ns, pairs[rows], h, now - was)
-            found.append(Met(each, rows, h, valid_step, new[rows], now))
+    def _by_step(self, measured: SeriesFrame) -> dict[int, dict[Target, float]]:
+        """The latest Measurement of each target in each step that somebody waits for."""
+        steps = -(-measured.end_ns // self.plan.step_ns)
+        awaited = np.isin(steps, list(self._due)) if self._due else np.zeros(len(steps), dtype=bool)
+        found: dict[int, dict[Target, float]] = {}
+        order = np.flatnonzero(awaited)
+        for row in order[np.argsort(measured.end_ns[order], kind="stable")]:
+            target = Target(measured.object_ids[row], measured.quantities[row])
+            found.setdefault(int(steps[row]), {})[target] = float(measured.values[row])
         return found
 
-    def _statistics(self, forecast: Forecast, rows: Ints, h: int, outcomes: Floats) -> Floats:
-        targets = [forecast.targets[i] for i in rows]
-        for target in targets:
-            if target not in self._hashes:
-                self._hashes[target] = counter_stream.name_key(*target)
-        hashes = np.array([self._hashes[target] for target in targets], dtype=np.uint64)
-        step, span = forecast.issued_at_ns // forecast.step_ns, int(self._steps[h])
-        keys = counter_stream.chain(self._book.seed, hashes, np.full(len(rows), step), span)
-        tolerance = np.array([self._book.tolerance_of.get(target.quantity, np.nan) for target in targets])
-        return metrics.statistics(
-            metrics.ScoredPoints(
-                forecast.values[rows, h], forecast.levels, forecast.tail, outcomes, counter_stream.uniform(keys),
-                tolerance,
-            )
-        )  # fmt: skip
+    def _settle(self, due: _Due, step: int, values: dict[Target, float], scored: list[Scored]) -> int:
+        outcome = np.full(len(due.outcome), np.nan)
+        for target, value in values.items():
+            if target in due.place:
+                outcome[due.place[target]] = value
+        news = ~np.isnan(outcome) & due.given & (outcome != due.outcome)
+        old = news & ~np.isnan(due.outcome)
+        for rows, at, weight in ((old, due.outcome, -1), (news, outcome, 1)):
+            if rows.any():
+                scored.extend(self._scored(due, step, np.flatnonzero(rows), at, weight))
+        due.outcome = np.where(news, outcome, due.outcome)
+        return int((news & ~old).sum()) * len(due.forecasts)
 
-    def _forecasts(self, issued_ns: int) -> list[Forecast]:
-        """The forecasts of an issue, from the cache or from the ledger; none where the ledger lost them."""
-        if issued_ns not in self._cached:
-            book = self._book
-            key = issue_key(book.tenant, book.network, book.twin, book.step_ns, issued_ns)
-            try:
-                self._keep(issued_ns, forecasts_of(self._ledger.get(FORECAST_KIND, key)))
-            except NotFound:
-                self._keep(issued_ns, [])
-        return self._cached[issued_ns]
-
-    def _keep(self, issued_ns: int, forecasts: list[Forecast]) -> None:
-        self._cached[issued_ns] = forecasts
-        while len(self._cached) > self._book.most_cached:
-            self._cached.popitem(last=False)
-
-    def _forget(self, step: int) -> None:
-        """Drop issues and outcomes that no revision can reach any more."""
-        reach = step - int(self._book.revise_s * 1e9) // self._book.step_ns
-        for issued in [s for s in self._issued if s + int(self._steps.max()) < reach]:
-            for time_ns in self._issued.pop(issued):
-                self._cached.pop(time_ns, None)
-        self._outcomes.forget(reach)
-
-    def fidelity(
-        self, from_ns: int, to_ns: int, *, by_object: bool = False, confidence: float = 0.9
-    ) -> list[Fidelity]:
-        """The Fidelity of each model, KPI (and object) and horizon over the blocks that begin in [from, to)."""
-        names = [(None, q) for q in self.sums.quantities] if not by_object else list(self.sums.targets)
-        reference = self.sums.sums(REFERENCE, from_ns, to_ns, by_target=by_object)
-        found = []
-        for model in self._book.models:
-            mine = self.sums.sums(model, from_ns, to_ns, by_target=by_object)
-            for i, (object_id, quantity) in enumerate(names):
-                for h, horizon in enumerate(self._book.horizons_s):
-                    if not mine[:, i, h, metrics.COUNT].any():
-                        continue
-                    window = Window(
-                        model, quantity, horizon, from_ns, to_ns, object_id, confidence, self._book.seed
+    def _scored(self, due: _Due, step: int, rows: Ints, outcome: Floats, weight: int) -> list[Scored]:
+        first, step_ns = due.forecasts[0], self.plan.step_ns
+        targets = [first.targets[row] for row in rows]
+        hashes = np.array([counter_stream.name_key(*target) for target in targets], dtype=np.uint64)
+        issued = first.issued_at_ns // step_ns
+        u = counter_stream.uniform(counter_stream.chain(self.plan.seed, hashes, issued, step - issued))
+        tolerance = np.array([self.plan.tolerances.get(t.quantity, np.nan) for t in targets])
+        return [
+            Scored(
+                forecast.model, targets, due.horizon_s, forecast.issued_at_ns, step * step_ns, outcome[rows],
+                statistics(
+                    ScoredPoints(
+                        forecast.values[rows, due.column], forecast.levels, forecast.tail, outcome[rows], u,
+                        tolerance,
                     )
-                    found.append(fidelity_of(window, mine[:, i, h], reference[:, i, h]))
-        return found
+                ),
+                weight,
+            )
+            for forecast in due.forecasts
+        ]  # fmt: skip
+
+    def _add(self, scored: list[Scored]) -> None:
+        axes = self.plan.axes
+        for each in scored:
+            if each.model not in axes.models or each.horizon_s not in axes.horizons_s:
+                continue
+            place = axes.models.index(each.model), axes.horizons_s.index(each.horizon_s)
+            kinds = np.array([target.quantity for target in each.targets])
+            for quantity in np.unique(kinds).tolist():
+                if quantity in axes.quantities:
+                    vector = each.statistics[kinds == quantity].sum(axis=0) * each.weight
+                    where = place[0], axes.quantities.index(quantity), place[1]
+                    self.sums.add(axes.block(each.valid_ns), where, vector)
+
+    # ------------------------------------------------------------ after a restart
+    def restore(self, now_ns: int, past_ns: int) -> None:
+        """Take up where the ledger left off: sums over the last `past_ns`, and forecasts that still wait."""
+        tenant, network = self.plan.whose
+        of_us = {"network": network}
+        from_ns = max(0, now_ns - past_ns) // self.plan.axes.block_ns * self.plan.axes.block_ns
+        scores = (
+            self.ledger.scan(SCORE_KIND, tenant, from_ns + 1, where=of_us) if self._has(SCORE_KIND) else None
+        )
+        if scores is not None:
+            self.sums.add_rows(scores)
+        if not self._has(FORECAST_KIND):
+            return
+        reach_ns = self.plan.reach_steps * self.plan.step_ns
+        longest_ns = round(max(self.plan.axes.horizons_s) * 1e9) + reach_ns
+        where = {**of_us, "twin": "default"}
+        rows = self.ledger.scan(FORECAST_KIND, tenant, max(0, now_ns - longest_ns), where=where)
+        issues: dict[int, list[Forecast]] = {}
+        for forecast in forecasts_of(rows):
+            issues.setdefault(forecast.issued_at_ns, []).append(forecast)
+        for issue in issues.values():
+            self.enter(issue)
+        if scores is not None:
+            self._recall(scores)
+
+    def _has(self, kind: str) -> bool:
+        return bool(self.ledger.seals(kind, limit=1))
+
+    def _recall(self, scores: object) -> None:
+        """Fill in the outcomes with which waiting points have been scored already."""
+        for row in scores.to_pylist():  # type: ignore[attr-defined]
+            if row["weight"] < 0:
+                continue
+            for due in self._due.get(row["time_ns"] // self.plan.step_ns, ()):
+                same = due.forecasts[0].issued_at_ns == row["issued_at_ns"]
+                target = Target(row["object_id"], row["quantity"])
+                if same and due.horizon_s == row["horizon_s"] and target in due.place:
+                    due.outcome[due.place[target]] = row["outcome"]

@@ -25,6 +25,7 @@ from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.ports import Ledger
 from ranvier.fabric.sources.archive import Member, open_archive
 from ranvier.fabric.sources.source import Good, SourceContext
+from ranvier.fabric.topology_change import NodeChange, RelationChange
 from ranvier.ontology.errors import InputError
 from ranvier.ontology.ontology import Ontology
 
@@ -112,10 +113,10 @@ def _take_in(
             if payload.end_ns > payload.start_ns:
                 whole.append(payload)
                 continue
-        elif not hasattr(payload, "valid_from_ns"):
-            continue
-        else:
+        elif isinstance(payload, NodeChange | RelationChange):
             known = max(known, payload.valid_from_ns)
+        else:
+            continue
         chronicle.add(payload, known)
     for payload in whole:
         chronicle.add(payload, known + int(plan.delivery_delay_s * SECOND_NS))
@@ -136,13 +137,13 @@ def referee(
         raise InputError(
             "measurements to forecast", "none in the archive", "check its mapping and dead letters"
         )
-    own_ledger = SpoolLedger() if ledger is None else None
+    spool = SpoolLedger()
+    sealed: Ledger = spool if ledger is None else ledger
     parts = []
     for step_ns, quantities in sorted(strata.items()):
         stratum = _Stratum(chronicle, predictors, ontology, plan, step_ns, tuple(quantities))
-        parts.append(stratum.run(theirs, ledger or own_ledger or SpoolLedger(), progress))
-    if own_ledger is not None:
-        own_ledger.close()
+        parts.append(stratum.run(theirs, sealed, progress))
+    spool.close()
     return _put_together(parts, archive, chronicle, intake or _Intake(), time.monotonic() - started)
 
 
