@@ -46,14 +46,9 @@ def issue(
         replace(each, issued_at_ns=now_ns, tenant=tenant, network=network, twin=twin) for each in forecasts
     ]
     if asked.targets:
-        key = seal_key(tenant, network, twin, asked.step_ns, now_ns)
+        key = issue_key(tenant, network, twin, asked.step_ns, now_ns)
         ledger.append(FORECAST_KIND, key, rows_of(forecasts), now_ns)
     return forecasts
-
-
-def seal_key(tenant: str, network: str, twin: str, step_ns: int, issued_at_ns: int) -> str:
-    """Under which key of the ledger an issue is sealed."""
-    return f"{tenant}/{network}/{twin}/{step_ns}/{issued_at_ns}"
 
 
 def _checked(

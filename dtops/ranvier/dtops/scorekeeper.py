@@ -68,11 +68,12 @@ class _Due:
 
 @dataclass(slots=True)
 class Scorekeeper:
-    """Used by one thread; `sums` may be read by others between two calls of `score`."""
+    """Used by one thread; `sums` may be read by others. `version` changes when more has been scored."""
 
     ledger: Ledger
     plan: ScoringPlan
     sums: BlockSums = field(init=False)
+    version: int = 0
     _due: dict[int, list[_Due]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -100,6 +101,7 @@ class Scorekeeper:
             key = f"{'/'.join(self.plan.whose)}/{as_of_ns}/{now_ns}"
             self.ledger.append(SCORE_KIND, key, rows_of(scored, self.plan.whose, now_ns), now_ns)
             self._add(scored)
+            self.version += 1
         oldest = as_of_ns // self.plan.step_ns - self.plan.reach_steps
         for step in [step for step in self._due if step < oldest]:
             del self._due[step]

@@ -5,13 +5,15 @@ Tests differ from production only in what they pass in here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from ranvier.aiops.baselines.climatology import Climatology
 from ranvier.aiops.baselines.persistence import Persistence
 from ranvier.aiops.baselines.statistical import Statistical
+from ranvier.dtops.block_sums import Axes
 from ranvier.dtops.ports import Predictor
+from ranvier.dtops.scorekeeper import Scorekeeper, ScoringPlan
 from ranvier.dtops.synchroniser import LoadBinSynchroniser
 from ranvier.fabric.catalogue.own_datasets import own_datasets
 from ranvier.fabric.catalogue.sqlite import SqliteCatalogue
@@ -68,6 +70,22 @@ def pace_of(settings: TwinSettings, feed_step_s: float = DEFAULT_STEP_S) -> Pace
     return Pace(step_ns, whole_steps * step_ns, round(settings.grace_s * SECOND_NS), horizons_s)
 
 
+def scoring_plan(
+    settings: Settings, pace: Pace, whose: Whose, models: Sequence[Predictor], ontology: Ontology
+) -> ScoringPlan:
+    """How live forecasts are scored; a block is a whole number of steps."""
+    steps = max(1, round(settings.fidelity.block_s * SECOND_NS / pace.step_ns))
+    axes = Axes(
+        tuple(model.name for model in models), settings.twin.kpis, pace.horizons_s, steps * pace.step_ns
+    )
+    tolerances = {
+        name: found.tolerance
+        for name in settings.twin.kpis
+        if (found := ontology.quantities.get(name)) is not None and found.tolerance is not None
+    }
+    return ScoringPlan(whose, pace.step_ns, axes, tolerances)
+
+
 @contextmanager
 def open_platform(
     settings: Settings, clock: Clock | None = None, feed: FeedName | None = None,
@@ -80,13 +98,15 @@ def open_platform(
         clock = clock or SystemClock()
         whose = Whose(settings.tenant, settings.network or "default")
         models = predictors(stores.ontology)
-        book = FidelityBook(stores, settings, pace, whose)
+        keeper = Scorekeeper(stores.ledger, scoring_plan(settings, pace, whose, models, stores.ontology))
+        keeper.restore(clock.now_ns(), max(round(settings.fidelity.window_s * SECOND_NS), 64 * pace.step_ns))
+        book = FidelityBook(keeper, stores.ledger, settings.fidelity)
         synchroniser = LoadBinSynchroniser(
             pace.step_ns, quantities=settings.twin.kpis, max_targets=settings.twin.max_targets
         )
         follower = Follower(
             TwinStores(stores.series, stores.graph, stores.ledger), synchroniser, models, pace, whose,
-            settings.twin.kpis, book.score,
+            settings.twin.kpis, keeper,
         )  # fmt: skip
         for dataset in own_datasets(
             whose.tenant, "", clock.now_ns(), pace.step_ns / SECOND_NS, whose.tenant, whose.network

@@ -94,7 +94,7 @@ class FidelitySettings(_Section):
     """How fidelity is kept and what it allows."""
 
     window_s: float = Field(1_800.0, gt=0, description="Rolling window of live fidelity, seconds.")
-    block_s: float = Field(120.0, gt=0, description="Length of a block of the block bootstrap, seconds.")
+    block_s: float = Field(30.0, gt=0, description="Length of a block of the block bootstrap, seconds.")
     confidence: float = Field(0.9, gt=0, lt=1, description="Level of fidelity's interval, a probability.")
     rely_above: float = Field(
         0.2, ge=0, le=1, description="Lower end of the interval from which to rely fully."
@@ -152,7 +152,7 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
-def load_settings(file: Path | None = None, **overrides: dict[str, Any]) -> Settings:
+def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
     """Settings from a TOML file and the environment, with the command line's `overrides` on top.
 
     Raises InputError that names each setting, what it expected and what came.
@@ -178,7 +178,7 @@ def _from_toml(file: Path | None) -> dict[str, Any]:
         ) from None
 
 
-def _overridden(settings: Settings, overrides: dict[str, dict[str, Any]]) -> Settings:
+def _overridden(settings: Settings, overrides: dict[str, Any]) -> Settings:
     tree = settings.model_dump()
     for section, values in overrides.items():
         if isinstance(values, dict):

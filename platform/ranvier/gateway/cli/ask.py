@@ -27,8 +27,12 @@ def register(app: typer.Typer) -> None:
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Whether the platform runs, how far behind the network the twin is, and how each store does."""
     with connect(options_of(context).settings()) as platform:
-        answer = platform.get("/v1/status")
-        answer["running"] = platform.live
+        answer = {
+            "running": platform.live,
+            "ready": platform.get("/readyz"),
+            "figures": platform.get("/v1/live/snapshot")["figures"],
+            "stores": platform.get("/healthz")["stores"],
+        }
     if as_json:
         say_json(answer)
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -28,8 +28,18 @@ RUNFILE = "running.json"
 class Connection:
     """Calls of the HTTP API that raise what the API reports."""
 
-    def __init__(self, client: httpx.Client, live: bool) -> None:
-        self._client, self.live = client, live
+    def __init__(self, client: httpx.Client, settle: Callable[[], None] | None = None) -> None:
+        self._client, self._settle = client, settle
+
+    @property
+    def live(self) -> bool:
+        """Whether a platform runs; else the stores are open in this process."""
+        return self._settle is None
+
+    def settle(self) -> None:
+        """Have what was sent in reach the stores; a running platform does so by itself."""
+        if self._settle is not None:
+            self._settle()
 
     def get(self, path: str, **params: Any) -> Any:
         """The JSON answer of a GET; parameters that are None are left out."""
@@ -60,7 +70,7 @@ class Connection:
 
     @staticmethod
     def _answer(response: httpx.Response) -> Any:
-        if response.is_success:
+        if response.is_success or response.request.url.path in ("/readyz", "/healthz"):
             return response.json()
         try:
             problem = response.json()
@@ -85,7 +95,7 @@ def connect(settings: Settings) -> Iterator[Connection]:
         import httpx
 
         with httpx.Client(base_url=url, timeout=60, headers=headers, trust_env=False) as client:
-            yield Connection(client, live=True)
+            yield Connection(client)
         return
     with _in_process(settings, headers) as connection:
         yield connection
@@ -97,11 +107,12 @@ def _in_process(settings: Settings, headers: dict[str, str]) -> Iterator[Connect
 
     from ranvier.gateway.api.app import create_app
     from ranvier.gateway.bootstrap import open_platform
+    from ranvier.gateway.runtime.workers import drain
 
     with open_platform(settings) as platform:
         client = TestClient(create_app(platform), base_url="http://127.0.0.1", headers=headers)
         try:
-            yield Connection(client, live=False)
+            yield Connection(client, lambda: drain(platform))
         finally:
             client.close()
 

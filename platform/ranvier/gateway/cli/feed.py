@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +14,12 @@ import typer
 from ranvier.gateway.cli.connection import Connection, connect
 from ranvier.gateway.cli.options import AsJson, Network, options_of
 from ranvier.gateway.cli.output import complain, field, say, show
+from ranvier.ontology.errors import InputError
 
 if TYPE_CHECKING:
+    from ranvier.fabric.sources.archive import Member
     from ranvier.gateway.runtime.main_job import MainJob
+    from ranvier.gateway.settings import Settings
 
 REPORT_EVERY_S = 10.0
 
@@ -39,9 +43,7 @@ def run(
 ) -> None:
     """Run the platform: a live feed flows in, the twin follows, forecasts and is scored. Ctrl-C stops it."""
     settings = options_of(context).settings(feed={"path": feed, "replay_speed": speed}, api={"port": port})
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
+    stop = _stop_on_signals()
     from ranvier.gateway.runtime.main_job import main_job
 
     with main_job(settings, say) as job:
@@ -55,6 +57,13 @@ def run(
         complain(f"ranvier: stopped because {job.workers.failure}")
         raise typer.Exit(1)
     say("stopped")
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _watch(job: MainJob, stop: threading.Event, for_s: float | None) -> None:
@@ -95,32 +104,41 @@ def ingest(
     """Take files in. Every record is stored once, or becomes a dead letter with its reason."""
     options = options_of(context)
     if replay_speed is not None:
-        settings = options.settings(feed={"path": path, "replay_speed": replay_speed}, network=network)
-        _replay(settings)
+        named = {"network": network} if network else {}
+        _replay(options.settings(feed={"path": path, "replay_speed": replay_speed}, **named))
         return
-    from ranvier.gateway.runtime.intake_of_files import files_of
-
     with connect(options.settings()) as platform:
-        rows = [_sent(platform, name, stream, network) for name, stream in files_of(path)]
+        rows = [_sent(platform, member, network) for member in _members(path)]
+        platform.settle()
     total = {"file": "total", **{key: sum(row[key] for row in rows) for key in ("accepted", "refused")}}
     columns = [(name, field(name)) for name in ("file", "accepted", "refused")]
     show([*rows, total], as_json, columns)
 
 
-def _sent(platform: Connection, name: str, stream: Any, network: str | None) -> dict[str, Any]:
-    given = {"source": name, **({"network": network} if network else {})}
-    receipt = platform.send("/v1/events/file", stream, "application/octet-stream", **given)
+def _members(path: Path) -> Iterator[Member]:
+    from ranvier.fabric.sources.archive import open_archive
+    from ranvier.fabric.sources.source import SourceContext
+    from ranvier.ontology.ontology import load
+
+    return open_archive(path, SourceContext(path.name, load()))
+
+
+def _sent(platform: Connection, member: Member, network: str | None) -> dict[str, Any]:
+    given = {"source": member.name, **({"network": network} if network else {})}
+    try:
+        receipt = platform.send("/v1/events/file", member.stream, "application/octet-stream", **given)
+    except InputError as error:
+        complain(f"{member.name}: {error}")
+        return {"file": member.name, "accepted": 0, "refused": 1}
     for refusal in receipt["refusals"][:3]:
-        complain(f"{name}, {refusal['position']}: {refusal['reason']}")
-    return {"file": name, "accepted": receipt["accepted"], "refused": receipt["refused"]}
+        complain(f"{member.name}, {refusal['position']}: {refusal['reason']}")
+    return {"file": member.name, "accepted": receipt["accepted"], "refused": receipt["refused"]}
 
 
-def _replay(settings: Any) -> None:
+def _replay(settings: Settings) -> None:
     from ranvier.gateway.runtime.main_job import main_job
 
-    stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
+    stop = _stop_on_signals()
     with main_job(settings, say) as job:
         while not (job.workers.feed_done and not any(job.platform.figures().sink_lag.values())):
             if stop.wait(1.0) or job.workers.stop.is_set():

@@ -27,7 +27,7 @@ class Options:
     settings_file: Path | None
     folder: Path | None
 
-    def settings(self, **overrides: dict[str, Any]) -> Settings:
+    def settings(self, **overrides: Any) -> Settings:
         """The settings with the command's own `overrides` on top."""
         from ranvier.gateway.settings import load_settings
 

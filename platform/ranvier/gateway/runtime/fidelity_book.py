@@ -1,19 +1,119 @@
-"""TEMP."""
+"""`FidelityBook`: fidelity as it is asked for, from the live sums, or from the ledger for single objects."""
 
 from __future__ import annotations
 
+import math
+import threading
+from collections.abc import Sequence
+
+import pyarrow.compute as pc
+
+from ranvier.dtops.block_sums import BlockSums
+from ranvier.dtops.fidelity import Fidelity, Interval
+from ranvier.dtops.scorekeeper import SCORE_KIND, Scorekeeper
+from ranvier.fabric.ports import FOREVER_NS, Ledger
+from ranvier.gateway.api.platform import Estimate, FidelityFigure, FidelityQuery
+from ranvier.gateway.settings import FidelitySettings
+
+REFERENCE = "climatology"
+REMEMBERED = 64
+LONGEST_HISTORY = 200
+
 
 class FidelityBook:
-    """TEMP."""
+    """Answers for one twin. Remembers its latest answers until more is scored."""
 
-    def __init__(self, stores, settings, pace, whose):
-        pass
+    def __init__(self, keeper: Scorekeeper, ledger: Ledger, settings: FidelitySettings) -> None:
+        self._keeper, self._ledger, self._settings = keeper, ledger, settings
+        self._answers: dict[object, list[FidelityFigure]] = {}
+        self._version = -1
+        self._lock = threading.Lock()
 
-    def score(self, a, b):
-        return 0
+    def figures(self, query: FidelityQuery, now_ns: int) -> list[FidelityFigure]:
+        """One figure for each quantity, horizon and model over the window, by default the rolling one."""
+        if query.whose != self._keeper.plan.whose:
+            return []
+        block_ns = self._keeper.plan.axes.block_ns
+        from_ns = query.from_ns or (now_ns - round(self._settings.window_s * 1e9)) // block_ns * block_ns
+        key = (query.object_id, query.per_object, from_ns, query.to_ns)
+        with self._lock:
+            self._forget_outdated()
+            found = self._answers.get(key)
+            if found is None:
+                found = self._answers[key] = self._compute(query, from_ns, min(query.to_ns, now_ns + 1))
+        return [figure for figure in found if _asked(figure, query)]
 
-    def figures(self, q, n):
-        return []
+    def history(self, query: FidelityQuery, step_ns: int, now_ns: int) -> list[FidelityFigure]:
+        """As `figures`, for each window of `step_ns`, oldest first."""
+        if query.whose != self._keeper.plan.whose:
+            return []
+        block_ns = self._keeper.plan.axes.block_ns
+        step_ns = max(block_ns, step_ns // block_ns * block_ns)
+        to_ns = min(query.to_ns, now_ns + 1)
+        first = min(self._keeper.sums.sums, default=0) * block_ns
+        from_ns = max(query.from_ns, first, to_ns - LONGEST_HISTORY * step_ns) // step_ns * step_ns
+        figures: list[FidelityFigure] = []
+        sums = self._sums(query.object_id, from_ns, to_ns)
+        for begin_ns in range(from_ns, to_ns, step_ns):
+            found = self._read(sums, begin_ns, min(begin_ns + step_ns, to_ns), query.object_id)
+            figures += [figure for figure in found if _asked(figure, query)]
+        return figures
 
-    def history(self, q, s, n):
-        return []
+    def _forget_outdated(self) -> None:
+        version = self._keeper.version
+        if version != self._version or len(self._answers) >= REMEMBERED:
+            self._answers.clear()
+            self._version = version
+
+    def _compute(self, query: FidelityQuery, from_ns: int, to_ns: int) -> list[FidelityFigure]:
+        if not query.per_object:
+            return self._read(self._sums(query.object_id, from_ns, to_ns), from_ns, to_ns, query.object_id)
+        rows = self._rows(from_ns, to_ns, None)
+        figures: list[FidelityFigure] = []
+        for object_id in pc.unique(rows["object_id"]).to_pylist() if len(rows) else []:
+            sums = BlockSums(self._keeper.plan.axes)
+            sums.add_rows(rows.filter(pc.equal(rows["object_id"], object_id)))
+            figures += self._read(sums, from_ns, to_ns, object_id)
+        return figures
+
+    def _sums(self, object_id: str | None, from_ns: int, to_ns: int) -> BlockSums:
+        if object_id is None:
+            return self._keeper.sums
+        sums = BlockSums(self._keeper.plan.axes)
+        sums.add_rows(self._rows(from_ns, to_ns, object_id))
+        return sums
+
+    def _rows(self, from_ns: int, to_ns: int, object_id: str | None) -> object:
+        tenant, network = self._keeper.plan.whose
+        where = {"network": network} | ({} if object_id is None else {"object_id": object_id})
+        return self._ledger.scan(SCORE_KIND, tenant, from_ns + 1, min(to_ns, FOREVER_NS - 1) + 1, where)
+
+    def _read(self, sums: BlockSums, from_ns: int, to_ns: int, object_id: str | None) -> list[FidelityFigure]:
+        confidence = self._settings.confidence
+        return [_figure(f) for f in sums.fidelities(from_ns, to_ns, REFERENCE, confidence, object_id)]
+
+
+def _asked(figure: FidelityFigure, query: FidelityQuery) -> bool:
+    wanted: Sequence[tuple[object, object]] = (
+        (query.quantity, figure.quantity), (query.horizon_s, figure.horizon_s), (query.model, figure.model),
+    )  # fmt: skip
+    return all(asked is None or asked == got for asked, got in wanted)
+
+
+def _figure(found: Fidelity) -> FidelityFigure:
+    few = f"{found.blocks} blocks of time are too few for an interval"
+    return FidelityFigure(
+        found.quantity, found.horizon_s, found.model, found.object_id, found.from_ns, found.to_ns, found.n,
+        _estimate(found.fidelity, found.undefined), _estimate(found.coverage80, few),
+        _estimate(found.bias, few), _estimate(found.precision, few), _finite(found.crps.value),
+        REFERENCE, found.floor,
+    )  # fmt: skip
+
+
+def _estimate(found: Interval, undefined: str) -> Estimate:
+    value = _finite(found.value)
+    return Estimate(value, _finite(found.low), _finite(found.high), undefined if value is None else "")
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -8,11 +8,13 @@ is over. What comes later still reaches the twin with the next step, and its for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from ranvier.dtops.forecast import Forecast
 from ranvier.dtops.issue import issue
 from ranvier.dtops.ports import Predictor, Synchroniser
 from ranvier.dtops.twin_state import TwinState
@@ -22,8 +24,18 @@ from ranvier.gateway.api.platform import Whose
 from ranvier.gateway.runtime.figures import Lags
 
 CATCH_UP_STEPS = 30
-Score = Callable[[int, int], int]
-"""Called with as_of_ns and now_ns when a step has closed; how many forecasts it scored."""
+
+
+class Scorer(Protocol):
+    """What scores the twin's forecasts."""
+
+    def enter(self, forecasts: Sequence[Forecast]) -> None:
+        """Have the forecasts of one issue wait for their outcomes."""
+        ...
+
+    def score(self, measured: SeriesFrame, as_of_ns: int, now_ns: int) -> int:
+        """Score what `measured` settles or revises; how many points were scored for the first time."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +62,10 @@ class Follower:
 
     def __init__(
         self, stores: TwinStores, synchroniser: Synchroniser, predictors: Sequence[Predictor],
-        pace: Pace, whose: Whose, kpis: tuple[str, ...], score: Score | None = None,
+        pace: Pace, whose: Whose, kpis: tuple[str, ...], scorer: Scorer | None = None,
     ) -> None:  # fmt: skip
         self._stores, self._synchroniser, self._predictors = stores, synchroniser, tuple(predictors)
-        self.whose, self._kpis, self._score = whose, kpis, score
+        self.whose, self._kpis, self._scorer = whose, kpis, scorer
         self.pace = pace
         self.state: TwinState | None = None
         self.lags = Lags()
@@ -78,7 +90,10 @@ class Follower:
         as_of_ns, end_ns = max(from_ns, 0) // step_ns * step_ns, now_ns // step_ns * step_ns
         while as_of_ns < end_ns:
             before_ns, as_of_ns = as_of_ns, min(as_of_ns + CATCH_UP_STEPS * step_ns, end_ns)
-            self._update(self._read(before_ns, as_of_ns, now_ns, recorded_after_ns=-1), as_of_ns, now_ns)
+            frame = self._read(before_ns, as_of_ns, now_ns, recorded_after_ns=-1)
+            self._update(frame, as_of_ns, now_ns)
+            if self._scorer is not None:
+                self.scored += self._scorer.score(frame, as_of_ns, now_ns)
         self._known_at_ns = now_ns
 
     def step(self, now_ns: int) -> bool:
@@ -104,16 +119,18 @@ class Follower:
         self._known_at_ns = now_ns
         if len(frame):
             self.lags.add((now_ns - int(frame.end_ns.max())) / 1e9)
+        if self._scorer is not None:
+            self.scored += self._scorer.score(frame, as_of_ns, now_ns)
         if as_of_ns // self.pace.step_ns % (self.pace.issue_every_ns // self.pace.step_ns) == 0:
             self._issue(now_ns)
-        if self._score is not None:
-            self.scored += self._score(as_of_ns, now_ns)
 
     def _issue(self, now_ns: int) -> None:
         if self.state is None or not self.state.targets:
             return
         ledger = self._stores.ledger
         forecasts = issue(self._predictors, self.state, self.pace.horizons_s, ledger, now_ns, self.whose)
+        if self._scorer is not None:
+            self._scorer.enter(forecasts)
         self.issued += sum(int(np.isfinite(each.values[:, :, 0]).sum()) for each in forecasts)
 
     def _update(self, frame: SeriesFrame, as_of_ns: int, now_ns: int) -> None:

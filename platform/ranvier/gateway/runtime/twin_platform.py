@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from typing import BinaryIO, cast
 
 from ranvier.diops import gate
-from ranvier.dtops.issue import FORECAST_KIND, issue
+from ranvier.dtops.issue import FORECAST_KIND, issue, issue_key
 from ranvier.dtops.ports import Predictor
 from ranvier.dtops.twin_state import TwinState
 from ranvier.fabric import replay as replaying
@@ -20,7 +20,6 @@ from ranvier.fabric.catalogue.view import CatalogueView
 from ranvier.fabric.dead_letter import DeadLetter
 from ranvier.fabric.ports import EventLog, GraphStore, Ledger, SeriesStore
 from ranvier.fabric.sources.adapters import ADAPTERS
-from ranvier.fabric.sources.mappings.mappings import Mappings
 from ranvier.fabric.sources.source import Source, SourceContext
 from ranvier.gateway.api import platform as api
 from ranvier.gateway.clock import Clock
@@ -119,8 +118,8 @@ class TwinPlatform:
     def context(self, source: str, whose: api.Whose) -> SourceContext:
         """What an adapter reads a delivery against."""
         return SourceContext(
-            source, self.ontology, whose.tenant, whose.network, Mappings(), self.now_ns(),
-            self.settings.ingest.max_skew_s,
+            source, self.ontology, whose.tenant, whose.network, now_ns=self.now_ns(),
+            max_skew_s=self.settings.ingest.max_skew_s,
         )  # fmt: skip
 
     def ingest_raw(
@@ -129,7 +128,7 @@ class TwinPlatform:
         """Put one delivery through its adapter and append what comes out to the log."""
         context = self.context(source, whose)
         if adapter is None:
-            stream = BufferedReader(cast("BinaryIO", raw), HEAD_BYTES)  # type: ignore[type-var]
+            stream = BufferedReader(cast(RawIOBase, raw), HEAD_BYTES)
             found = self._detected(stream.peek(HEAD_BYTES)[:HEAD_BYTES], context)
             return deliver(self.log, found.read(stream, context), source, whose, self.now_ns())
         return deliver(self.log, adapter_named(adapter).read(raw, context), source, whose, self.now_ns())
@@ -176,7 +175,7 @@ class TwinPlatform:
         forecast = issue([predictor], narrowed, request.horizons_s, self.ledger, now_ns, request.whose, twin)[
             0
         ]
-        seal = self.ledger.seal(FORECAST_KIND, f"{'/'.join(request.whose)}/{twin}/{now_ns}")
+        seal = self.ledger.seal(FORECAST_KIND, issue_key(*request.whose, twin, state.step_ns, now_ns))
         place = {target: row for row, target in enumerate(forecast.targets)}
         levels = None if forecast.levels is None else forecast.levels.tolist()
         return [

@@ -31,11 +31,7 @@ class Workers:
 
     def __init__(self, platform: TwinPlatform, feed: Feed) -> None:
         self._platform, self._feed = platform, feed
-        stores = platform.stores
-        self._ingest = Ingest(
-            stores.log, stores.series, stores.graph, stores.ontology,
-            platform.settings.ingest.batch_records, platform.now_ns,
-        )  # fmt: skip
+        self._ingest = _ingest(platform)
         self.stop = threading.Event()
         self._past_in = threading.Event()
         self._feed_done = threading.Event()
@@ -134,3 +130,20 @@ class Workers:
         while not self.stop.is_set():
             if not follower.step(platform.now_ns()):
                 self.stop.wait(pause_s)
+
+
+def drain(platform: TwinPlatform) -> None:
+    """Take all that the log holds into the stores, for a command that opened them itself."""
+    ingest = _ingest(platform)
+    try:
+        ingest.drain(platform.now_ns())
+    finally:
+        ingest.close()
+
+
+def _ingest(platform: TwinPlatform) -> Ingest:
+    stores = platform.stores
+    return Ingest(
+        stores.log, stores.series, stores.graph, stores.ontology,
+        platform.settings.ingest.batch_records, platform.now_ns,
+    )  # fmt: skip
