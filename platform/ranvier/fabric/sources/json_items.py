@@ -86,7 +86,7 @@ def _line_by_line(start: bytes) -> bool:
         return True
     try:
         msgspec.json.decode(first)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return False
     return bool(rest.strip(_SPACE))
 

@@ -66,7 +66,7 @@ class Nrm:
         try:
             kept = msgspec.json.decode(letter.context, type=_Kept)
             value = msgspec.json.decode(letter.raw)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, ValueError, RecursionError):
             yield from self.read(letter.raw, context)
             return
         walk = _Walk(context)

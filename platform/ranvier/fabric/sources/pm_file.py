@@ -68,8 +68,8 @@ def _read(
             elif name == "measValue":
                 group = group or PmGroup(state, context)
                 value = _value(element, state)
-                position = f"line {element.sourceline}, measInfo {state.info_id or '-'}, measValue {value.ldn or '-'}"
-                yield from group.records(value, at or position, partial(as_bytes, element))
+                position = at or f"line {element.sourceline}, {state.named(value.ldn)}"
+                yield from group.records(value, position, partial(as_bytes, element))
                 free(element)
             elif name in {"granPeriod", "measType", "measTypes"}:
                 _note(name, element, state)

@@ -35,6 +35,10 @@ class PmState(msgspec.Struct):
         end_ns = int(end[:-2]) * 1000 if end.endswith("us") else time_ns(end, zone)
         return end_ns - duration_ns(self.duration), end_ns
 
+    def named(self, ldn: str) -> str:
+        """What a position calls the measValue of an object."""
+        return f"measInfo {self.info_id or '-'}, measValue {ldn or '-'}"
+
     def start_info(self, info_id: str) -> None:
         """A measInfo begins: its types and period are its own."""
         self.info_id, self.duration, self.end_time, self.types = info_id, "", "", {}

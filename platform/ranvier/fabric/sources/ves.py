@@ -1,4 +1,4 @@
-"""`Ves`: events of network functions as the VES listener takes them (ONAP VES 7.2), one, a batch, or a stream.
+"""`Ves`: events of network functions as the VES listener takes them (ONAP VES 7.2), one or many.
 
     event ► domain ─┬─► measurement, perf3gpp ► MeasurementReport
                     ├─► fault, stndDefined    ► Alarm, NodeChange

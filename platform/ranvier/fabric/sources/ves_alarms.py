@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from ranvier.fabric.alarm import Alarm, Severity
 from ranvier.fabric.sources.source import Good, SourceContext
-from ranvier.fabric.sources.ves_event import VesEvent
+from ranvier.fabric.sources.ves_event import VesEvent, as_object
 from ranvier.ontology.errors import OntologyError
 
 _SEVERITIES: dict[str, Severity] = {name: name for name in get_args(Severity)} | {"NORMAL": "CLEARED"}
@@ -26,7 +26,7 @@ def severity(text: Any) -> Severity:
 def fault(event: VesEvent, context: SourceContext, position: str) -> Iterator[Good]:
     """An alarm that is raised, changed or (severity NORMAL) cleared (faultFields)."""
     fields = event.fields
-    more = fields.get("alarmAdditionalInformation", {})
+    more = as_object(fields.get("alarmAdditionalInformation"), "alarmAdditionalInformation")
     condition = _text(fields, "alarmCondition")
     problem = _text(fields, "specificProblem")
     interface = str(fields.get("alarmInterfaceA", ""))

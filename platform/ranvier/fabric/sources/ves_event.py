@@ -45,17 +45,30 @@ class VesEvent(msgspec.Struct, frozen=True):
         return int(self.header.last_epoch_microsec) * 1000
 
 
+def as_object(value: Any, name: str) -> JsonObject:
+    """`value`, which must be a JSON object; None counts as an empty one. Raises ValueError."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"expected {name} as an object; got {type(value).__name__}; correct the event")
+    return value
+
+
+def as_objects(value: Any, name: str) -> list[JsonObject]:
+    """`value`, which must be a list of JSON objects; None counts as an empty one. Raises ValueError."""
+    listed = [] if value is None else value
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        raise ValueError(f"expected {name} as a list of objects; got {str(value)[:100]!r}; correct the event")
+    return listed
+
+
 def event_of(value: JsonObject, context: SourceContext) -> VesEvent:
     """The event of a JSON object. Raises ValueError where it is none, or is from the future."""
     try:
         header = msgspec.convert(value.get("commonEventHeader"), Header)
     except msgspec.ValidationError as error:
         raise ValueError(f"expected a commonEventHeader of VES 7; got {error}; correct the event") from None
-    fields = value.get(f"{header.domain}Fields", {})
-    if not isinstance(fields, dict):
-        raise ValueError(
-            f"expected {header.domain}Fields as an object; got {type(fields).__name__}; correct it"
-        )
+    fields = as_object(value.get(f"{header.domain}Fields"), f"{header.domain}Fields")
     if not header.source_name.strip():
         raise ValueError("expected a sourceName; got an empty one; name who sends the event")
     name = header.source_name.strip()

@@ -12,7 +12,7 @@ from ranvier.fabric.dead_letter import DeadLetter
 from ranvier.fabric.sources.pm_group import MeasValue, PmGroup
 from ranvier.fabric.sources.pm_state import PmState
 from ranvier.fabric.sources.source import Bad, Good, SourceContext
-from ranvier.fabric.sources.ves_event import JsonObject, VesEvent
+from ranvier.fabric.sources.ves_event import JsonObject, VesEvent, as_object, as_objects
 
 _NO_COUNTERS = {
     "measurementFieldsVersion",
@@ -25,20 +25,22 @@ _NO_COUNTERS = {
 def perf3gpp(event: VesEvent, context: SourceContext, position: str) -> Iterator[Good | Bad]:
     """A report for each measValues entry of the measDataCollection (VES 7.2, perf3gppFields)."""
     data = event.fields.get("measDataCollection")
-    if not isinstance(data, dict) or not isinstance(data.get("measInfoList"), list):
+    if not isinstance(data, dict) or not data.get("measInfoList"):
         raise ValueError("expected a measDataCollection with a measInfoList; got none; correct the event")
     prefix, element = context.mappings.ves.dn_prefix, event.element
     if data.get("measuredEntityDn"):
         prefix, element = "", str(data["measuredEntityDn"])
-    for info in data["measInfoList"]:
+    for info in as_objects(data["measInfoList"], "measInfoList"):
         state = _state(event, prefix, element, data.get("granularityPeriod"))
-        types = _one_of(info.get("measTypes", {}), "MeasTypesList")
+        types = _one_of(as_object(info.get("measTypes"), "measTypes"), "MeasTypesList") or []
+        if not isinstance(types, list):
+            raise ValueError(f"expected a list of measTypes; got {types!r}; correct the event")
         state.types = {str(place): str(name) for place, name in enumerate(types, start=1)}
-        state.info_id = str(_one_of(info.get("measInfoId", {}), "MeasInfoId") or "")
+        state.info_id = str(_one_of(as_object(info.get("measInfoId"), "measInfoId"), "MeasInfoId") or "")
         group = PmGroup(state, context, "ves")
-        for entry in info.get("measValuesList", []):
+        for entry in as_objects(info.get("measValuesList"), "measValuesList"):
             value = _entry(entry)
-            where = f"{position}, measInfo {state.info_id or '-'}, measValue {value.ldn or '-'}"
+            where = f"{position}, {state.named(value.ldn)}"
             yield from group.records(value, where, partial(msgspec.json.encode, entry))
 
 
@@ -46,8 +48,8 @@ def perf3gpp_again(letter: DeadLetter, context: SourceContext) -> Iterator[Good 
     """One measValues entry of a dead letter."""
     try:
         state = msgspec.json.decode(letter.context, type=PmState)
-        entry = msgspec.json.decode(letter.raw)
-        value = _plain(entry) if isinstance(entry, dict) and "values" in entry else _entry(entry)
+        entry = as_object(msgspec.json.decode(letter.raw), "a measValue")
+        value = _plain(entry) if "values" in entry else _entry(entry)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         yield context.bad("ves", str(error), letter.position, letter.raw, letter.context)
         return
@@ -66,11 +68,11 @@ def measurement(event: VesEvent, context: SourceContext, position: str) -> Itera
         for name, value in event.fields.items()
         if name not in _NO_COUNTERS and isinstance(value, int | float)
     }
-    own |= _hash_map(event.fields.get("additionalFields", {}))
+    own |= as_object(event.fields.get("additionalFields"), "additionalFields")
     objects = {"": own}
-    for entry in event.fields.get("additionalMeasurements", []):
+    for entry in as_objects(event.fields.get("additionalMeasurements"), "additionalMeasurements"):
         name = str(entry.get("name", ""))
-        objects.setdefault(name if "=" in name else "", {}).update(_hash_map(entry.get("hashMap", {})))
+        objects.setdefault(name if "=" in name else "", {}).update(as_object(entry.get("hashMap"), "hashMap"))
     for ldn, values in objects.items():
         if values or len(objects) == 1:
             state = _state(event, context.mappings.ves.dn_prefix, event.element, period_s)
@@ -86,25 +88,21 @@ def _state(event: VesEvent, prefix: str, element: str, period_s: Any) -> PmState
         raise ValueError(f"expected a period in seconds; got {period_s!r}; correct the event")
     micros = int(event.header.last_epoch_microsec)
     return PmState(
-        prefix, element, event.header.nf_vendor_name, duration=f"PT{period_s}S", end_time=f"{micros}us"
+        prefix, element, event.header.nf_vendor_name, duration=f"PT{period_s:.6f}S", end_time=f"{micros}us"
     )
 
 
 def _entry(entry: JsonObject) -> MeasValue:
-    if not isinstance(entry, dict):
-        raise ValueError(
-            f"expected an object in measValuesList; got {type(entry).__name__}; correct the event"
-        )
     results = [
         (str(result.get("p", place)), _result(result))
-        for place, result in enumerate(entry.get("measResults", []), start=1)
+        for place, result in enumerate(as_objects(entry.get("measResults"), "measResults"), start=1)
     ]
     suspect = str(entry.get("suspectFlag", "false")).lower() == "true"
     return MeasValue(str(entry.get("measObjInstId", "")), results, suspect)
 
 
 def _plain(entry: JsonObject) -> MeasValue:
-    results = [(name, str(value)) for name, value in entry["values"].items()]
+    results = [(name, str(value)) for name, value in as_object(entry["values"], "values").items()]
     return MeasValue(str(entry.get("measObjInstId", "")), results)
 
 
@@ -116,9 +114,4 @@ def _result(result: JsonObject) -> str:
 
 def _one_of(value: JsonObject, name: str) -> Any:
     """Identifiers and lists of types come as strings (s…) or as integers (i…)."""
-    found = value.get(f"s{name}", value.get(f"i{name}"))
-    return [] if found is None else found
-
-
-def _hash_map(value: JsonObject) -> JsonObject:
-    return dict(value.items())
+    return value.get(f"s{name}", value.get(f"i{name}"))

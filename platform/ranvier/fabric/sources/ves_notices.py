@@ -12,7 +12,7 @@ from typing import Any
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.sources.notice import FileReady, Heartbeat
 from ranvier.fabric.sources.source import Good, SourceContext
-from ranvier.fabric.sources.ves_event import VesEvent
+from ranvier.fabric.sources.ves_event import VesEvent, as_object, as_objects
 from ranvier.fabric.topology_change import NodeChange, Scalar
 
 _PROPERTIES = {
@@ -47,11 +47,11 @@ def notification(event: VesEvent, context: SourceContext, position: str) -> Iter
     if event.fields.get("changeType") != "FileReady":
         got = event.fields.get("changeType")
         raise ValueError(f"expected changeType FileReady; got {got!r}; leave other notifications out")
-    entries = event.fields.get("arrayOfNamedHashMap")
-    if not isinstance(entries, list) or not entries:
+    entries = as_objects(event.fields.get("arrayOfNamedHashMap"), "arrayOfNamedHashMap")
+    if not entries:
         raise ValueError("expected files in arrayOfNamedHashMap; got none; correct the event")
     for number, entry in enumerate(entries):
-        told = entry.get("hashMap", {})
+        told = as_object(entry.get("hashMap"), "hashMap")
         location = told.get("location") or entry.get("name", "")
         yield file_ready(event, context, position, (location, told, number > 0))
 

@@ -11,7 +11,7 @@ from ranvier.fabric.sources.notice import Heartbeat
 from ranvier.fabric.sources.nrm_object import NrmObject
 from ranvier.fabric.sources.source import Good, SourceContext
 from ranvier.fabric.sources.ves_alarms import alarm, severity
-from ranvier.fabric.sources.ves_event import JsonObject, VesEvent
+from ranvier.fabric.sources.ves_event import JsonObject, VesEvent, as_object, as_objects
 from ranvier.fabric.sources.ves_notices import file_ready, heard
 from ranvier.fabric.topology_change import NodeChange
 
@@ -60,8 +60,8 @@ def _alarm(event: VesEvent, data: JsonObject, context: SourceContext, position: 
 
 
 def _file_ready(event: VesEvent, data: JsonObject, context: SourceContext, position: str) -> Iterator[Good]:
-    files = data.get("fileInfoList")
-    if not isinstance(files, list) or not files:
+    files = as_objects(data.get("fileInfoList"), "fileInfoList")
+    if not files:
         raise ValueError("expected files in fileInfoList; got none; correct the event")
     for number, file in enumerate(files):
         yield file_ready(event, context, position, (file.get("fileLocation"), file, number > 0))
@@ -73,7 +73,7 @@ def _heartbeat(event: VesEvent, data: JsonObject, context: SourceContext, positi
 
 
 def _created(event: VesEvent, data: JsonObject, context: SourceContext, position: str) -> Iterator[Good]:
-    attributes = data.get("attributeList", {})
+    attributes = as_object(data.get("attributeList"), "attributeList")
     yield _change(event, data, context, (name_of(data.get("href")), attributes, position, False))
 
 
@@ -82,25 +82,25 @@ def _deleted(event: VesEvent, data: JsonObject, context: SourceContext, position
 
 
 def _changes(event: VesEvent, data: JsonObject, context: SourceContext, position: str) -> Iterator[Good]:
-    changes = data.get("moiChanges", data.get("mOIChanges"))
-    if not isinstance(changes, list) or not changes:
+    changes = as_objects(data.get("moiChanges", data.get("mOIChanges")), "moiChanges")
+    if not changes:
         raise ValueError("expected changes in moiChanges; got none; correct the event")
     for number, change in enumerate(changes):
         operation = str(change.get("operation", ""))
         name = name_of(change.get("path") or change.get("href") or data.get("href"))
         if operation not in {"CREATE", "DELETE"}:
             raise ValueError(
-                f"expected CREATE or DELETE; got {operation!r} of {name}, which leaves the other attributes open;"
+                f"expected CREATE or DELETE; got {operation!r} of {name}, which leaves other attributes open;"
                 " send a configuration snapshot of the object"
             )
-        value = change.get("value", {})
+        value = as_object(change.get("value"), "value")
         attributes = value.get("attributes", value) if operation == "CREATE" else None
         yield _change(event, data, context, (name, attributes, position, number > 0))
 
 
 def _partial(_event: VesEvent, data: JsonObject, _context: SourceContext, _position: str) -> Iterator[Good]:
     raise ValueError(
-        f"expected all attributes of an object; got some of {data.get('href')!r}, which leaves the others open;"
+        f"expected all attributes of an object; got some of {data.get('href')!r}, which leaves others open;"
         " send a configuration snapshot of the object"
     )
 
