@@ -193,7 +193,8 @@ class Ontology(msgspec.Struct, frozen=True):
 
     def symbol(self, unit: str) -> str:
         """The symbol of the unit that goes by `unit`; `unit` itself where it is not known."""
-        return unit if unit in self.units else self.spellings.get(unit.strip(), unit)
+        word = unit.strip()
+        return word if word in self.units else self.spellings.get(word, unit)
 
     def factor(self, quantity: str, unit: str) -> float:
         """What a value in `unit` is multiplied by to be in the quantity's unit.
@@ -253,7 +254,7 @@ class Ontology(msgspec.Struct, frozen=True):
         """The classes above, from the parent up; empty for a class that is not known."""
         above: list[str] = []
         known = self.classes.get(object_class)
-        while known is not None and known.parent is not None:
+        while known is not None and known.parent is not None and known.parent not in above:
             above.append(known.parent)
             known = self.classes.get(known.parent)
         return tuple(above)
