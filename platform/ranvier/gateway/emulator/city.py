@@ -20,7 +20,8 @@ class EmulatorConfig:
     """What is emulated.
 
     period_s        granularity period of the PM files, seconds
-    day_s           how long the city's day lasts, seconds: the daily profile, compressed
+    day_s           how long the city's day lasts, seconds: the daily profile, compressed. None: about half
+                    an hour, and 96 periods at least (24 hours of quarter hours)
     sites           how many sites, each a ManagedElement
     sectors         NR cells of each site
     spacing_m       distance between neighbouring sites, metres
@@ -32,7 +33,7 @@ class EmulatorConfig:
 
     seed: int = 7
     period_s: float = 10.0
-    day_s: float = 1800.0
+    day_s: float | None = None
     sites: int = 7
     sectors: int = 3
     spacing_m: float = 900.0
@@ -50,7 +51,7 @@ class EmulatorConfig:
             raise InputError(
                 "1 to 200 sites of 1 to 6 sectors", f"{self.sites} of {self.sectors}", "choose fewer"
             )
-        if self.day_s < 10 * self.period_s or self.day_ns % self.period_ns:
+        if self.day_ns < 10 * self.period_ns or self.day_ns % self.period_ns:
             raise InputError(
                 "a day of at least ten whole periods", f"{self.day_s} s", "choose a multiple of period_s"
             )
@@ -65,6 +66,8 @@ class EmulatorConfig:
     @property
     def day_ns(self) -> int:
         """The city's day in nanoseconds."""
+        if self.day_s is None:
+            return self.period_ns * max(96, round(1800 / self.period_s))
         return round(self.day_s * SECOND_NS)
 
 

@@ -223,10 +223,11 @@ def test_heartbeats_and_file_notices_come_live_and_not_in_the_past(network: Emul
 
 
 SMALL = EmulatorConfig(sites=1, sectors=1, mishaps=False)
-QUARTER_HOURS = EmulatorConfig(period_s=900, day_s=86_400, mishaps=False)
+QUARTER_HOURS = EmulatorConfig(period_s=900, mishaps=False)
+ODD = EmulatorConfig(period_s=7, sites=2, mishaps=False)
 
 
-@pytest.mark.parametrize("config", [SMALL, QUARTER_HOURS])
+@pytest.mark.parametrize("config", [SMALL, QUARTER_HOURS, ODD])
 def test_other_sizes_and_periods_work(config: EmulatorConfig) -> None:
     network = EmulatedNetwork(config)
     k = network.index(START) - network.index(START) % (config.day_ns // config.period_ns)

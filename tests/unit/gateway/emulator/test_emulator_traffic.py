@@ -121,6 +121,11 @@ def test_happenings_begin_and_end_within_their_slot() -> None:
     assert kinds == {"outage", "degraded", "crowd"}
 
 
+def test_a_day_is_half_an_hour_of_short_periods_and_24_hours_of_quarter_hours() -> None:
+    assert EmulatorConfig().day_ns == 1800 * 10**9
+    assert EmulatorConfig(period_s=900).day_ns == 86_400 * 10**9
+
+
 def test_shares_are_fair_and_within_the_budget() -> None:
     wanted = np.array([0.1, 0.9, 0.9, 0.3])
     serving = np.array([0, 0, 0, 1])
