@@ -64,7 +64,7 @@ def unpacked(file: BinaryIO, limit_bytes: int) -> BinaryIO:
 def _unpack(packed: BinaryIO, plain: BinaryIO, limit_bytes: int) -> None:
     size = 0
     try:
-        with gzip.GzipFile(fileobj=packed) as stream:
+        with gzip.GzipFile(fileobj=packed, mode="rb") as stream:
             while chunk := stream.read(_CHUNK_BYTES):
                 size += len(chunk)
                 if size > limit_bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -40,8 +41,10 @@ def get_dead_letter(platform: PlatformOf, whose: WhoseOf, letter_id: LetterId) -
     """One dead letter, with the bytes as they came (the first 64 KiB)."""
     record, letter = _find(platform, whose, letter_id)
     shown = letter.raw[:_MAX_SHOWN]
+    whole = len(shown) == len(letter.raw)
     try:
-        encoding, raw = "utf-8", shown.decode()
+        # Not final: a character that the bound cut in two is left out.
+        encoding, raw = "utf-8", codecs.getincrementaldecoder("utf-8")().decode(shown, final=whole)
     except UnicodeDecodeError:
         encoding, raw = "base64", base64.b64encode(shown).decode()
     return DeadLetterDetail.model_validate(
@@ -50,7 +53,7 @@ def get_dead_letter(platform: PlatformOf, whose: WhoseOf, letter_id: LetterId) -
             "context": letter.context,
             "encoding": encoding,
             "raw": raw,
-            "truncated": len(letter.raw) > _MAX_SHOWN,
+            "truncated": not whole,
         }
     )
 

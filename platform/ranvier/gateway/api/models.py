@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ranvier.diops.gate import Reliance
+
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-31T12:00:00Z"])]
 Cursor = Annotated[str | None, Field(description="Pass it as `cursor` to get the next page; null at the end")]
 
@@ -233,7 +235,7 @@ class ForecastPage(Model):
 class RelianceItem(Model):
     """How far a decision may rely on a forecast with this fidelity, and why."""
 
-    verdict: Literal["rely", "rely with margin", "do not rely"]
+    verdict: Reliance
     reason: str
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from http import HTTPStatus
 from typing import Any
 
@@ -107,5 +108,7 @@ def _http(request: Request, error: Exception) -> Response:
 
 
 def _unhandled(request: Request, error: Exception) -> Response:
-    _LOG.error("unhandled", path=request.url.path, method=request.method, exc_info=error)
+    # As text: a renderer that shows locals takes seconds here, and may show what is nobody's business.
+    trace = "".join(traceback.format_exception(error))
+    _LOG.error("unhandled", path=request.url.path, method=request.method, trace=trace)
     return problem(request, 500, "internal", "the platform failed at this request; its log says more")
