@@ -1,4 +1,4 @@
-"""`Report`: what the referee says, as a value. Text, Markdown, JSON and a page are made from it.
+"""`Report`: what the referee says, as a value; `report_text` and `report_page` make text, Markdown and HTML of it.
 
 Scoreboard sums ► Fidelity by contender, KPI and horizon ► per KPI ► over all KPIs
                 ► differences between contenders, paired on the same blocks

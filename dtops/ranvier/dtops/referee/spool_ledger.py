@@ -82,6 +82,11 @@ class SpoolLedger:
         """The seals of a kind in order."""
         return tuple(self._seals.get(kind, ())[after + 1 : after + 1 + limit])
 
+    def seal(self, kind: str, key: str) -> Seal | None:
+        """The seal of a key; None where the kind has no such key."""
+        place = self._place.get((kind, key))
+        return None if place is None else self._seals[kind][place[2]]
+
     def verify(self, kind: str) -> int:
         """Recompute every digest from the file. Raises StoreError at the first break."""
         previous = ""
