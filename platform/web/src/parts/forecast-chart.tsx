@@ -41,7 +41,7 @@ function Empty({ answered }: { answered: boolean }) {
   const has = id === null ? [] : [...(quantitiesOfNode.value.get(id) ?? [])].filter((name) => chosen.quantitiesScored.value.includes(name));
   if (track.error.value) return <Awaited>The forecasts could not be read: {track.error.value}</Awaited>;
   if (!f || f.events_accepted === 0) return <Awaited>Waiting for the first measurements.</Awaited>;
-  if (f.forecasts_issued === 0) return <Awaited>Measurements flow in. The first forecasts come in about 20 s, once the twin has a recent past to look at.</Awaited>;
+  if (f.forecasts_issued === 0) return <Awaited>Measurements flow in. The first forecasts in about 20 s, once the twin has a recent past to look at.</Awaited>;
   if (chosen.quantity.value === null) return <Awaited>Forecasts are sealed. Their first outcomes are awaited.</Awaited>;
   if (!answered) return <Awaited>Reading forecasts…</Awaited>;
   return (
