@@ -23,7 +23,7 @@ from ranvier.fabric.ports import FOREVER_NS, GraphStore
 from ranvier.fabric.snapshot import Node
 from ranvier.fabric.topology_change import NodeChange, RelationChange, TopologyChange
 from ranvier.ontology.errors import InputError, OntologyError, StoreError
-from ranvier.ontology.ontology import ObjectClass, Ontology, RelationType
+from ranvier.ontology.ontology import ObjectClass, Ontology, RelationType, load
 
 FACTORIES: dict[str, Callable[[Path, Ontology], GraphStore]] = {
     "sqlite": lambda folder, ontology: SqliteGraph(folder / "graph.sqlite", ontology),
@@ -516,6 +516,8 @@ def test_values_that_cannot_be_kept_are_refused(store: GraphStore, value: float)
         store.apply([node("", 0)], 100)
     with pytest.raises(InputError):
         store.apply([node("Cell=1", FOREVER_NS)], 100)
+    with pytest.raises(InputError):
+        store.apply([node("Cell=\ud800", 0)], 100)
 
 
 def test_a_relation_to_ends_not_known_yet_is_taken(store: GraphStore) -> None:
@@ -526,6 +528,18 @@ def test_the_class_of_a_known_node_stands_above_its_name(store: GraphStore) -> N
     store.apply([NodeChange("left", "UE", 0)], 100)
     with pytest.raises(OntologyError):
         store.apply([serves("left", "UE=1", 0)], 200)
+
+
+@pytest.mark.parametrize("adapter", sorted(FACTORIES))
+def test_the_shipped_ontology_lets_a_cell_serve_a_ue(adapter: str, tmp_path: Path) -> None:
+    store = FACTORIES[adapter](tmp_path, load())
+    du = "SubNetwork=1,ManagedElement=1,GNBDUFunction=1,NRCellDU=1"
+    try:
+        assert store.apply([NodeChange(du, "NRCellDU", 0), RelationChange("serves", du, "UE=1", 0)], 0) == 2
+        with pytest.raises(OntologyError, match="UE=2"):
+            store.apply([RelationChange("serves", "UE=2", du, 0)], 0)
+    finally:
+        store.close()
 
 
 # ---------------------------------------------------------------- offsets, crashes, threads

@@ -97,6 +97,11 @@ def _check_shape(change: TopologyChange) -> None:
         raise InputError(
             "valid_from_ns within 64 bits", _name(change), "give nanoseconds since the Unix epoch"
         )
+    for text in (*ids, change.tenant, change.network, *change.properties, *change.properties.values()):
+        if isinstance(text, str) and not text.isascii() and not _encodable(text):
+            raise InputError(
+                "text that UTF-8 can hold", f"{text!r} in {change.op}", "decode the source again"
+            )
     for name, value in change.properties.items():
         if isinstance(value, int | float) and not _storable(value):
             raise InputError(
@@ -104,6 +109,14 @@ def _check_shape(change: TopologyChange) -> None:
                 f"{name} = {value!r} in {_name(change)}",
                 "leave a missing value out",
             )
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _storable(value: int | float) -> bool:
