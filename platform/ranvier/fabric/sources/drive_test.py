@@ -18,7 +18,8 @@ import msgspec
 
 from ranvier.fabric.dead_letter import DeadLetter
 from ranvier.fabric.measurement import MeasurementReport
-from ranvier.fabric.sources.drive_test_columns import Columns
+from ranvier.fabric.sources.distinguished_name import escaped
+from ranvier.fabric.sources.drive_test_columns import Cell, Columns
 from ranvier.fabric.sources.line_reader import Line, lines
 from ranvier.fabric.sources.local_time import LocalTime
 from ranvier.fabric.sources.mappings.drive_test_mapping import DriveTestMapping
@@ -41,8 +42,7 @@ class _Kept(msgspec.Struct):
 def ue_of(source: str) -> str:
     """The distinguished name of the UE of a file: its path without the extension, escaped (TS 32.300)."""
     stem = source[:-4] if source.lower().endswith(".csv") else source
-    escaped = "".join(f"\\{letter}" if letter in ',=+<>#;\\"' else letter for letter in stem)
-    return f"UE={escaped}"
+    return f"UE={escaped(stem)}"
 
 
 def header_of(
@@ -133,12 +133,13 @@ class _Session:
             order = self._order.next(instant_ns)
             self._near_ns = instant_ns
             report = self._report(fields, instant_ns + order)
+            cell = None if self._mapping.cell is None else self._columns.cell(fields)
         except (RanvierError, ValueError, csv.Error) as error:
             kept = _Kept(self._names, near_ns, order)
             yield self._context.bad("drive-test", str(error), position, line.raw, _text(kept))
             return
         if self._mapping.cell is not None:
-            yield from self._follow(report, fields, position)
+            yield from self._follow(report, cell, position)
         yield Good(report, position)
 
     def again(self, letter: DeadLetter, kept: _Kept) -> Good | Bad:
@@ -182,12 +183,12 @@ class _Session:
             source=context.source, tenant=context.tenant, network=context.network,
         )  # fmt: skip
 
-    def _follow(self, report: MeasurementReport, fields: list[str], position: str) -> Iterator[Good]:
+    def _follow(self, report: MeasurementReport, cell: Cell | None, position: str) -> Iterator[Good]:
         serving = self._serving.get(report.object_id)
         if serving is None:
             serving = Serving(report.object_id, self._mapping, self._context)
             self._serving[report.object_id] = serving
-        return serving.row(report.start_ns, self._columns.cell(fields), position)
+        return serving.row(report.start_ns, cell, position)
 
 
 def _text(kept: _Kept) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ranvier.fabric.sources.checked_value import check_of
-from ranvier.fabric.sources.mappings.drive_test_mapping import DriveTestMapping, ValueColumn
+from ranvier.fabric.sources.distinguished_name import escaped
+from ranvier.fabric.sources.mappings.drive_test_mapping import CellProperty, DriveTestMapping, ValueColumn
 from ranvier.fabric.topology_change import Scalar
 from ranvier.ontology.ontology import Ontology
 
@@ -53,8 +54,9 @@ class Columns:
         }
         if mapping.cell is not None:
             self._id, self._mode = names.index(mapping.cell.id), names.index(mapping.cell.mode)
-            self._properties = {name: names.index(column) for name, column in mapping.cell.properties.items()}
-        self._last: tuple[list[str], Cell] | None = None
+            self._properties = [(told, names.index(told.column)) for told in mapping.cell.property]
+            self._identity = [self._id, self._mode, *(index for _, index in self._properties)]
+        self._last: tuple[list[str], Cell | None] = [], None
 
     def values(self, fields: list[str]) -> dict[str, float]:
         """Quantity to value. Raises ValueError where a value is no number or out of its bounds."""
@@ -86,18 +88,29 @@ class Columns:
         return found
 
     def cell(self, fields: list[str]) -> Cell | None:
-        """The serving cell, or None where the row names none."""
+        """The serving cell, or None where the row names none; rows that say the same get the same one.
+
+        Raises ValueError where a property is not written as the mapping says.
+        """
+        told = [fields[index] for index in self._identity]
+        if told != self._last[0]:
+            self._last = told, self._cell(fields)
+        return self._last[1]
+
+    def _cell(self, fields: list[str]) -> Cell | None:
         assert self._of is not None
         identity, mode = fields[self._id], fields[self._mode]
         if identity in self._missing or mode in self._missing:
             return None
         node_class = self._of.classes[mode]
-        properties: dict[str, Scalar] = {
-            name: fields[index]
-            for name, index in self._properties.items()
-            if fields[index] not in self._missing
-        }
-        return Cell(f"{node_class}={identity}", node_class, mode, properties)
+        properties: dict[str, Scalar] = {}
+        for told, index in self._properties:
+            text = fields[index]
+            if text in self._missing or text in told.missing:
+                continue
+            if told.cell_classes is None or node_class in told.cell_classes:
+                properties[told.name] = _property(told, text)
+        return Cell(f"{node_class}={escaped(identity)}", node_class, mode, properties)
 
     def _class(self, fields: list[str]) -> str | None:
         if self._of is None:
@@ -112,6 +125,18 @@ class Columns:
             raise ValueError(
                 f"expected a mode among {known}; got {mode!r}; declare it under [cell.classes] of the mapping"
             ) from None
+
+
+def _property(told: CellProperty, text: str) -> Scalar:
+    if told.kind == "text":
+        return text
+    try:
+        return int(text, 16 if told.kind == "hex" else 10)
+    except ValueError:
+        raise ValueError(
+            f"expected {told.name} as {told.kind} in column {told.column}; got {text!r};"
+            " correct it, or declare it as missing in the mapping"
+        ) from None
 
 
 def _compiled(value: ValueColumn, names: list[str], ontology: Ontology) -> _Value:

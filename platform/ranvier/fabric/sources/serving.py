@@ -27,6 +27,7 @@ class Serving:
         self._gap_ns, self._hold_ns = int(mapping.gap_s * 1e9), int(mapping.hold_s * 1e9)
         self._latest_ns: int | None = None
         self._cell: str | None = None
+        self._last: Cell | None = None
         self._told: dict[str, dict[str, Scalar]] = {}
         self._adjacent: set[tuple[str, str]] = set()
         self._position = ""
@@ -45,8 +46,9 @@ class Serving:
                 yield self._relation("serves", self._cell, self._ue, at_ns, position, op="remove")
                 self._cell = None
             return
-        if self._told.get(cell.node_id) != cell.properties:
-            yield self._tell(cell, at_ns, position)
+        if cell is not self._last:
+            yield from self._tell(cell, at_ns, position)
+            self._last = cell
         if cell.node_id != self._cell:
             yield from self._hand_over(cell, at_ns, position)
 
@@ -57,11 +59,16 @@ class Serving:
             yield self._relation("serves", self._cell, self._ue, at_ns, self._position, op="remove")
             self._cell = None
 
-    def _tell(self, cell: Cell, at_ns: int, position: str) -> Good:
+    def _tell(self, cell: Cell, at_ns: int, position: str) -> Iterator[Good]:
+        """A cell that is new, or of which more is known or something else: what a row leaves out stays."""
+        known = self._told.get(cell.node_id)
+        properties = {**(known or {}), **cell.properties}
+        if properties == known:
+            return
         if len(self._told) >= _REMEMBERED:
             self._told.clear()
-        self._told[cell.node_id] = cell.properties
-        return self._node(cell.node_id, cell.node_class, at_ns, cell.properties, position)
+        self._told[cell.node_id] = properties
+        yield self._node(cell.node_id, cell.node_class, at_ns, properties, position)
 
     def _hand_over(self, cell: Cell, at_ns: int, position: str) -> Iterator[Good]:
         if self._cell is not None and (self._cell, cell.node_id) not in self._adjacent:

@@ -45,8 +45,8 @@ def event(domain: str, **fields) -> bytes:
 VALID: dict[str, list[bytes]] = {
     "drive-test": [
         b"Timestamp,Longitude,Latitude,Speed,NetworkMode,RSRP,RSRQ,SNR,CQI,RSSI,DL_bitrate,UL_bitrate,PINGAVG,"
-        b"LACHEX,RAWCELLID,NRxRSRP,NRxRSRQ\n2019.12.16_13.40.04,-8.3,51.8,0,5G,-103,-15,1.0,15,-90,72,20,-,"
-        b"9CBA,10805003,-106.0,-11.0\n2019.12.16_13.40.05,-8.3,51.8,0,LTE,-90,-15,1.0,15,-90,72,20,-,9,1,-96,-1\n"
+        b"PINGMIN,PINGMAX,PINGSTDEV,PINGLOSS,LACHEX,RAWCELLID,NRxRSRP,NRxRSRQ\n2019.12.16_13.40.04,-8.3,51.8,0,5G,-103,-15,1.0,15,-90,72,20,-,"
+        b"-,-,-,-,9CBA,10805003,-106.0,-11.0\n2019.12.16_13.40.05,-8.3,51.8,0,LTE,-90,-15,1.0,15,-90,72,20,-,-,-,-,-,9,1,-96,-1\n"
     ],
     "pm-file": [
         b'<measCollecFile><fileHeader dnPrefix="SubNetwork=A" vendorName="v"/><measData>'

@@ -44,18 +44,32 @@ class ValueColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cell_classes: tuple[str, ...] | None = None
 
 
+class CellProperty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A column that holds a property of the serving cell.
+
+    kind          how it is written: "text", "integer" or "hex"
+    missing       texts that mean "not known", besides those of the whole file
+    cell_classes  the classes whose cells have it; None: all
+    """
+
+    name: str
+    column: str
+    kind: Literal["text", "integer", "hex"] = "text"
+    missing: tuple[str, ...] = ()
+    cell_classes: tuple[str, ...] | None = None
+
+
 class CellColumns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The columns that tell the serving cell.
 
-    classes     text in the `mode` column to a class of the ontology; a mode that is not here is an error
-    properties  property of the cell to the column that holds it
-    notes       mode to a remark that is kept on `serves`, about what the row's values mean in that mode
+    classes   text in the `mode` column to a class of the ontology; a mode that is not here is an error
+    notes     mode to a remark that is kept on `serves`, about what the row's values mean in that mode
     """
 
     id: str
     mode: str
     classes: dict[str, str]
-    properties: dict[str, str] = {}
+    property: tuple[CellProperty, ...] = ()
     notes: dict[str, str] = {}
 
 
@@ -91,7 +105,7 @@ class DriveTestMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """All columns that a header must have for this mapping to apply."""
         named = [self.time.column, *(value.column for value in self.value)]
         if self.cell is not None:
-            named += [self.cell.id, self.cell.mode, *self.cell.properties.values()]
+            named += [self.cell.id, self.cell.mode, *(told.column for told in self.cell.property)]
         if self.ue.id is not None:
             named.append(self.ue.id)
         return tuple(dict.fromkeys(named))
