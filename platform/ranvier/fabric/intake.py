@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 INT64 = 2**63
 INT32 = 2**31
+FINITE = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +150,12 @@ class Intake:
                 self._ontology.check_value(name, object_class, inside)
             except RanvierError:
                 return None
-            if quantity.sentinels:
+            # An open end still shuts out the infinities.
+            low.append(-FINITE if quantity.minimum is None else max(quantity.minimum, -FINITE))
+            high.append(FINITE if quantity.maximum is None else min(quantity.maximum, FINITE))
+            if any(low[-1] <= sentinel <= high[-1] for sentinel in quantity.sentinels):
                 return None
-            low.append(-np.inf if quantity.minimum is None else quantity.minimum)
-            high.append(np.inf if quantity.maximum is None else quantity.maximum)
-        # Infinities are refused too: nextafter makes the open ends finite.
-        return _Bounds(
-            np.maximum(np.array(low, np.float64), np.finfo(np.float64).min),
-            np.minimum(np.array(high, np.float64), np.finfo(np.float64).max),
-        )
+        return _Bounds(np.array(low, np.float64), np.array(high, np.float64))
 
     def _reason(self, report: MeasurementReport) -> str | None:
         """Why the report is refused, or None where it is not."""

@@ -15,6 +15,8 @@ from ranvier.fabric.ports import Entry, EventLog, Offsets, Record
 
 HEADER = "refused"
 PAGE = 1000
+ADAPTER = "native"
+"""What the log holds are native events, so the native adapter reads them again."""
 
 
 class Refusals:
@@ -66,6 +68,7 @@ def _letter(name: str, refused: Refused) -> Entry:
         source=refused.source or f"{record.topic}/{record.partition}",
         position=f"{record.topic}/{record.partition}, offset {record.offset}",
         raw=record.value,
+        adapter=ADAPTER,
         tenant=refused.tenant,
         network=refused.network,
     )

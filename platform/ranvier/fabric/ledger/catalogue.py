@@ -133,16 +133,16 @@ def schemas(connection: duckdb.DuckDBPyConnection) -> dict[str, pa.Schema]:
 
 def seal_of(connection: duckdb.DuckDBPyConnection, kind: str, key: str) -> Seal | None:
     """The seal of a key, if the kind has it."""
-    row = connection.execute(f"SELECT {SEAL} FROM seals WHERE kind = ? AND key = ?", [kind, key]).fetchone()
-    return None if row is None else Seal(*row)
+    rows = connection.execute(f"SELECT {SEAL} FROM seals WHERE kind = ? AND key = ?", [kind, key]).fetchall()
+    return Seal(*rows[0]) if rows else None
 
 
 def last_seal(connection: duckdb.DuckDBPyConnection, kind: str) -> Seal | None:
     """The newest seal of a kind."""
-    row = connection.execute(
+    rows = connection.execute(
         f"SELECT {SEAL} FROM seals WHERE kind = ? ORDER BY sequence DESC LIMIT 1", [kind]
-    ).fetchone()
-    return None if row is None else Seal(*row)
+    ).fetchall()
+    return Seal(*rows[0]) if rows else None
 
 
 def seals(connection: duckdb.DuckDBPyConnection, kind: str, after: int, limit: int) -> tuple[Seal, ...]:
@@ -156,10 +156,10 @@ def seals(connection: duckdb.DuckDBPyConnection, kind: str, after: int, limit: i
 
 def recent_exceeds(connection: duckdb.DuckDBPyConnection, kind: str, rows: int, size: int) -> bool:
     """Whether the recent rows are as many as `rows` or as large as `size` bytes."""
-    row = connection.execute(
+    counted, taken = connection.execute(
         "SELECT coalesce(sum(rows), 0), coalesce(sum(bytes), 0) FROM recent WHERE kind = ?", [kind]
-    ).fetchone()
-    return row is not None and (row[0] >= rows or row[1] >= size)
+    ).fetchall()[0]
+    return bool(counted >= rows or taken >= size)
 
 
 def recent(
@@ -213,18 +213,18 @@ def segment_names(connection: duckdb.DuckDBPyConnection, kind: str) -> set[str]:
 
 def segment_of(connection: duckdb.DuckDBPyConnection, kind: str, sequence: int) -> str:
     """The segment that holds the rows of a seal. Raises StoreError where none does."""
-    row = connection.execute(
+    rows = connection.execute(
         "SELECT name FROM segments WHERE kind = ? AND first <= ? AND last >= ?", [kind, sequence, sequence]
-    ).fetchone()
-    if row is None:
+    ).fetchall()
+    if not rows:
         raise StoreError(f"the rows of seal {sequence} of {kind}", "none", "restore a backup")
-    return str(row[0])
+    return str(rows[0][0])
 
 
 def ping(connection: duckdb.DuckDBPyConnection, folder: Path) -> Health:
     """Seals, rows and size."""
-    row = connection.execute("SELECT count(*), coalesce(sum(rows), 0)::BIGINT FROM seals").fetchone()
-    seals_, rows = row if row else (0, 0)
+    counts = "SELECT count(*), coalesce(sum(rows), 0)::BIGINT FROM seals"
+    seals_, rows = connection.execute(counts).fetchall()[0]
     size = sum(part.stat().st_size for part in folder.rglob("*") if part.is_file())
     detail = {"version": duckdb.__version__, "seals": seals_, "rows": rows, "bytes": size}
     return Health("ledger (DuckDB, Parquet)", True, detail)

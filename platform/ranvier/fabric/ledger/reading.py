@@ -25,9 +25,21 @@ class Selection:
     where: Mapping[str, str | int | Sequence[str]]
 
     def __post_init__(self) -> None:
-        strange = [name for name in self.where if name not in self.schema.names]
-        if strange:
-            raise InputError(f"columns among {self.schema.names}", str(strange), "name those of the kind")
+        for name in self.where:
+            if name not in self.schema.names:
+                raise InputError(f"columns among {self.schema.names}", repr(name), "name one of the kind's")
+            self.among(name)
+
+    def among(self, name: str) -> pa.Array:
+        """The values that column `name` may have, in its own type. Raises InputError for others."""
+        value, kind = self.where[name], self.schema.field(name).type
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        try:
+            return pa.array(list(value) if several else [value], kind)  # type: ignore[arg-type]
+        except (pa.ArrowException, OverflowError) as error:
+            raise InputError(
+                f"values of {name} of type {kind}", repr(value), "give them in that type"
+            ) from error
 
 
 def scan(
@@ -50,10 +62,11 @@ def _of_segments(
         return selection.schema.empty_table()
     conditions = ["tenant = ?", "time_ns >= ?", "time_ns < ?"]
     values: list[object] = [selection.tenant, selection.from_ns, selection.to_ns]
-    for name, value in selection.where.items():
-        among = isinstance(value, Sequence) and not isinstance(value, str)
-        conditions.append(f"list_contains(?, {_quoted(name)})" if among else f"{_quoted(name)} = ?")
-        values.append(list(value) if among else value)  # type: ignore[arg-type]
+    for name in selection.where:
+        among = selection.among(name).to_pylist()
+        # IN is pushed down to the files' statistics.
+        conditions.append(f"{_quoted(name)} IN ({', '.join('?' * len(among))})" if among else "false")
+        values += among
     columns = ", ".join(_quoted(name) for name in selection.schema.names)
     found = cursor.sql(
         f"SELECT {columns} FROM read_parquet(?) WHERE {' AND '.join(conditions)}",
@@ -69,7 +82,6 @@ def _quoted(name: str) -> str:
 def _filtered(rows: pa.Table, selection: Selection) -> pa.Table:
     time = pc.field("time_ns")
     chosen = (pc.field("tenant") == selection.tenant) & (time >= selection.from_ns) & (time < selection.to_ns)
-    for name, value in selection.where.items():
-        among = isinstance(value, Sequence) and not isinstance(value, str)
-        chosen &= pc.field(name).isin(list(value)) if among else pc.field(name) == value  # type: ignore[arg-type]
+    for name in selection.where:
+        chosen &= pc.field(name).isin(selection.among(name))
     return rows.filter(chosen)

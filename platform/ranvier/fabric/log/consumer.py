@@ -70,14 +70,10 @@ class SqliteConsumer:
         return 0 if row is None else int(row[0])
 
     def _fetch(self, max_records: int) -> list[Record]:
-        """Give each partition that has something its share, starting with another one each time."""
+        """Give each partition that has something its share."""
         ends: Mapping[int, int] = dict(self._connection.execute("SELECT id, next_offset FROM streams"))
-        waiting = sorted(s for s, at in self._positions.items() if ends[s.row] > at)
-        if not waiting:
-            return []
-        self._turn = (self._turn + 1) % len(waiting)
         records: list[Record] = []
-        order = waiting[self._turn :] + waiting[: self._turn]
+        order = self._order({s: ends[s.row] - at for s, at in self._positions.items()}, max_records)
         for left, stream in zip(range(len(order), 0, -1), order, strict=True):
             share = -(-(max_records - len(records)) // left)
             if share <= 0:
@@ -89,6 +85,17 @@ class SqliteConsumer:
                 self._positions[stream] = got[-1].offset + 1
                 records.extend(got)
         return records
+
+    def _order(self, waiting: Mapping[Stream, int], max_records: int) -> list[Stream]:
+        """The shortest queues first, so that what they leave of their share goes to the longer ones.
+
+        Where there is not one record for each, another one is first each time.
+        """
+        order = sorted((s for s, count in waiting.items() if count > 0), key=lambda s: (waiting[s], s))
+        if max_records < len(order):
+            self._turn = (self._turn + 1) % len(order)
+            return order[self._turn :] + order[: self._turn]
+        return order
 
     def commit(self, offsets: Offsets) -> None:
         """Remember where this group goes on.

@@ -91,8 +91,8 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
 
 def ping(cursor: duckdb.DuckDBPyConnection, path: Path) -> Health:
     """Rows, series and size."""
-    row = cursor.execute("SELECT (SELECT count(*) FROM points), (SELECT count(*) FROM series)").fetchone()
-    points, series = row if row else (0, 0)
+    counts = "SELECT (SELECT count(*) FROM points), (SELECT count(*) FROM series)"
+    points, series = cursor.execute(counts).fetchall()[0]
     size = sum(part.stat().st_size for part in path.parent.glob(path.name + "*") if part.is_file())
     detail = {"version": duckdb.__version__, "points": points, "series": series, "bytes": size}
     return Health("series store (DuckDB)", True, detail)

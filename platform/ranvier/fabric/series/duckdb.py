@@ -36,8 +36,8 @@ class DuckdbSeries:
         self._writer.execute(connection.TABLES)
         self._index = SeriesIndex(self._writer)
         self._offsets: dict[tuple[str, int], int] = self._stored_offsets()
-        row = self._writer.execute("SELECT coalesce(max(seq), -1) + 1 FROM points").fetchone()
-        self._sequence = int(row[0]) if row else 0
+        last = self._writer.execute("SELECT coalesce(max(seq), -1) FROM points").fetchall()[0]
+        self._sequence = int(last[0]) + 1
 
     def write(
         self, reports: Sequence[MeasurementReport], recorded_at_ns: int | Sequence[int],
@@ -80,8 +80,8 @@ class DuckdbSeries:
         self._writer.execute("UPDATE progress SET offsets = ?", [text.decode()])
 
     def _stored_offsets(self) -> dict[tuple[str, int], int]:
-        row = self._writer.execute("SELECT offsets FROM progress").fetchone()
-        rows = msgspec.json.decode(row[0] if row else "[]", type=list[tuple[str, int, int]])
+        text = self._writer.execute("SELECT offsets FROM progress").fetchall()[0][0]
+        rows = msgspec.json.decode(text, type=list[tuple[str, int, int]])
         return {(topic, part): offset for topic, part, offset in rows}
 
     def read(self, query: SeriesQuery) -> SeriesFrame:
@@ -107,13 +107,13 @@ class DuckdbSeries:
         """Delete points whose period ended before `before_ns`, and series left without any."""
         with self._writing:
             with connection.transaction(self._writer):
-                row = self._writer.execute("DELETE FROM points WHERE end_ns < ?", [before_ns]).fetchone()
+                gone = self._writer.execute("DELETE FROM points WHERE end_ns < ?", [before_ns]).fetchall()
                 self._writer.execute(
                     "DELETE FROM series WHERE id NOT IN (SELECT DISTINCT series FROM points)"
                 )
             self._index.clear()
             self._writer.execute("CHECKPOINT")
-        return int(row[0]) if row else 0
+        return int(gone[0][0])
 
     def offsets(self) -> Offsets:
         """Where this sink goes on in the log."""

@@ -65,8 +65,8 @@ def _bounds(query: SeriesQuery) -> dict[str, int]:
 
 def _narrowed(cursor: duckdb.DuckDBPyConnection, query: SeriesQuery) -> SeriesQuery | None:
     """The window of what was recorded after a time, which is far smaller than the one asked for."""
-    row = cursor.execute(TOUCHED, _bounds(query)).fetchone()
-    if row is None or row[0] is None:
+    row = cursor.execute(TOUCHED, _bounds(query)).fetchall()[0]
+    if row[0] is None:
         return None
     return replace(query, from_ns=max(query.from_ns, row[0] - 1), to_ns=min(query.to_ns, row[1]))
 

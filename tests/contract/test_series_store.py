@@ -1,0 +1,452 @@
+"""What every adapter of `SeriesStore` guarantees. A new adapter joins by one line in `FACTORIES`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ranvier.fabric.measurement import MeasurementReport
+from ranvier.fabric.ports import SeriesFrame, SeriesQuery, SeriesStore
+from ranvier.fabric.series.duckdb import DuckdbSeries
+from ranvier.ontology.errors import InputError, OntologyError
+from ranvier.ontology.ontology import Collection, Ontology, Quantity
+
+FACTORIES: dict[str, Callable[[Path, Ontology], SeriesStore]] = {
+    "duckdb": lambda folder, ontology: DuckdbSeries(folder / "series.duckdb", ontology),
+}
+Open = Callable[[], SeriesStore]
+
+
+class FewQuantities(Ontology, frozen=True):
+    """A sum, an average and a ratio."""
+
+    def quantity(self, name: str) -> Quantity:
+        if name not in self.quantities:
+            raise OntologyError("a quantity", name, "add it")
+        return self.quantities[name]
+
+
+def _quantity(name: str, collection: Collection, weight: str | None = None) -> Quantity:
+    return Quantity(name, name, "1", ("Cell",), collection, "test", weight)
+
+
+ONTOLOGY = FewQuantities(
+    "test", {}, {},
+    {
+        q.name: q
+        for q in (
+            _quantity("sum", "CC"), _quantity("mean", "SI"), _quantity("gauge", "GAUGE"),
+            _quantity("ratio", "DER", "sum"), _quantity("plain ratio", "DER"),
+        )
+    },
+)  # fmt: skip
+
+
+@pytest.fixture(params=sorted(FACTORIES))
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Opens the same store again and again; everything is closed in the end."""
+    opened: list[SeriesStore] = []
+
+    def make() -> SeriesStore:
+        opened.append(FACTORIES[request.param](tmp_path, ONTOLOGY))
+        return opened[-1]
+
+    yield make
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(reopen: Open) -> SeriesStore:
+    return reopen()
+
+
+def report(
+    start: int = 0,
+    end: int = 10,
+    object_id: str = "Cell=1",
+    values: dict[str, float] | None = None,
+    **more: Any,
+) -> MeasurementReport:
+    return MeasurementReport(object_id, "Cell", start, end, values or {"sum": 1.0}, **more)
+
+
+def rows(frame: SeriesFrame) -> list[tuple[Any, ...]]:
+    return list(
+        zip(frame.object_ids, frame.quantities, frame.start_ns, frame.end_ns, frame.values, strict=True)
+    )
+
+
+def test_what_was_written_is_read_in_order_of_object_quantity_and_time(store: SeriesStore) -> None:
+    reports = [
+        report(10, 20, "Cell=2", {"sum": 4.0, "mean": 5.0}),
+        report(0, 10, "Cell=2", {"sum": 3.0}),
+        report(0, 10, "Cell=1", {"sum": 1.5}, suspect=True),
+    ]
+    assert store.write(reports, 100) == 4
+    frame = store.read(SeriesQuery())
+    assert rows(frame) == [
+        ("Cell=1", "sum", 0, 10, 1.5),
+        ("Cell=2", "mean", 10, 20, 5.0),
+        ("Cell=2", "sum", 0, 10, 3.0),
+        ("Cell=2", "sum", 10, 20, 4.0),
+    ]
+    assert frame.suspect.tolist() == [True, False, False, False]
+    assert frame.recorded_at_ns.tolist() == [100] * 4
+    assert frame.values.dtype == np.float64
+    assert frame.end_ns.dtype == np.int64
+
+
+def test_a_window_holds_periods_that_end_after_its_start_up_to_its_end(store: SeriesStore) -> None:
+    store.write([report(n, n + 10) for n in range(0, 50, 10)], 1)
+    assert store.read(SeriesQuery(from_ns=20, to_ns=40)).end_ns.tolist() == [30, 40]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"object_ids": ("Cell=2",)}, {("Cell=2", "sum"), ("Cell=2", "mean")}),
+        ({"quantities": ("mean",)}, {("Cell=1", "mean"), ("Cell=2", "mean")}),
+        ({"object_ids": ("Cell=1", "nobody"), "quantities": ("sum",)}, {("Cell=1", "sum")}),
+        ({"object_ids": ()}, set()),
+        ({"network": "other"}, {("Cell=3", "sum")}),
+        ({"tenant": "rival"}, {("Cell=4", "sum")}),
+        ({"origin": "run:7"}, {("Cell=5", "sum")}),
+        ({"tenant": "nobody"}, set()),
+    ],
+)
+def test_a_query_gives_what_it_names_and_nothing_of_others(
+    store: SeriesStore, asked: dict[str, Any], expected: set[tuple[str, str]]
+) -> None:
+    both = {"sum": 1.0, "mean": 2.0}
+    store.write(
+        [
+            report(object_id="Cell=1", values=both), report(object_id="Cell=2", values=both),
+            report(object_id="Cell=3", network="other"), report(object_id="Cell=4", tenant="rival"),
+            report(object_id="Cell=5", origin="run:7"),
+        ],
+        1,
+    )  # fmt: skip
+    frame = store.read(SeriesQuery(**asked))
+    assert set(zip(frame.object_ids, frame.quantities, strict=True)) == expected
+
+
+def test_the_highest_revision_wins_whenever_it_was_recorded(store: SeriesStore) -> None:
+    store.write([report(values={"sum": 2.0}, revision=1)], 10)
+    store.write([report(values={"sum": 1.0})], 20)
+    assert store.read(SeriesQuery()).values.tolist() == [2.0]
+
+
+def test_of_equal_revisions_the_latest_recorded_wins_and_then_the_latest_written(store: SeriesStore) -> None:
+    store.write([report(values={"sum": 1.0})], 20)
+    store.write([report(values={"sum": 2.0})], 10)
+    assert store.read(SeriesQuery()).values.tolist() == [1.0]
+    store.write([report(values={"sum": 3.0}), report(values={"sum": 4.0})], 20)
+    assert store.read(SeriesQuery()).values.tolist() == [4.0]
+
+
+def test_a_read_knows_only_what_was_recorded_by_its_time(store: SeriesStore) -> None:
+    store.write([report(values={"sum": 1.0})], 10)
+    store.write([report(values={"sum": 2.0}, revision=1)], 20)
+    known = [store.read(SeriesQuery(known_at_ns=at)).values.tolist() for at in (9, 10, 19, 20)]
+    assert known == [[], [1.0], [1.0], [2.0]]
+
+
+def test_periods_with_one_end_and_different_starts_are_different_facts(store: SeriesStore) -> None:
+    store.write([report(0, 10), report(5, 10)], 1)
+    assert len(store.read(SeriesQuery())) == 2
+
+
+def test_what_was_recorded_after_a_time_shows_later_revisions_only_where_they_win(store: SeriesStore) -> None:
+    store.write([report(n, n + 10, values={"sum": 1.0}, revision=1) for n in (0, 10, 20)], 10)
+    store.write([report(0, 10, values={"sum": 5.0}, revision=2), report(10, 20, values={"sum": 6.0})], 20)
+    frame = store.read(SeriesQuery(recorded_after_ns=10))
+    assert rows(frame) == [("Cell=1", "sum", 0, 10, 5.0)]
+    assert len(store.read(SeriesQuery(recorded_after_ns=20))) == 0
+
+
+def test_each_report_may_have_its_own_time_of_recording(store: SeriesStore) -> None:
+    store.write([report(0, 10), report(10, 20)], [100, 200])
+    assert store.read(SeriesQuery(known_at_ns=150)).end_ns.tolist() == [10]
+
+
+def test_limit_keeps_the_first_rows(store: SeriesStore) -> None:
+    store.write([report(n, n + 10) for n in range(0, 50, 10)], 1)
+    assert store.read(SeriesQuery(limit=2)).end_ns.tolist() == [10, 20]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_a_value_that_is_not_finite_is_refused_and_nothing_of_its_batch_is_written(
+    store: SeriesStore, bad: float
+) -> None:
+    with pytest.raises(InputError, match="finite"):
+        store.write([report(), report(10, 20, values={"sum": bad})], 1, {("t", 0): 5})
+    assert len(store.read(SeriesQuery())) == 0
+    assert store.offsets() == {}
+
+
+@pytest.mark.parametrize("span", [(10, 5), (0, 2**63), (-(2**63) - 1, 0)])
+def test_an_impossible_period_is_refused(store: SeriesStore, span: tuple[int, int]) -> None:
+    with pytest.raises(InputError):
+        store.write([report(), report(*span)], 1)
+    assert len(store.read(SeriesQuery())) == 0
+    store.write([report()], 1)
+    assert len(store.read(SeriesQuery())) == 1
+
+
+def test_data_and_offsets_survive_a_restart(reopen: Open) -> None:
+    store = reopen()
+    store.write([report()], 1, {("t", 0): 5, ("t", 1): 2})
+    store.write([report(10, 20)], 2, {("t", 0): 9})
+    store.close()
+    again = reopen()
+    assert again.offsets() == {("t", 0): 9, ("t", 1): 2}
+    again.write([report(20, 30, values={"sum": 1.0, "mean": 2.0})], 3)
+    assert len(again.read(SeriesQuery())) == 4
+
+
+def test_an_empty_batch_still_stores_its_offsets(store: SeriesStore) -> None:
+    assert store.write([], 1, {("t", 0): 5}) == 0
+    assert store.write([MeasurementReport("Cell=1", "Cell", 0, 1, {})], 1) == 0
+    assert store.offsets() == {("t", 0): 5}
+
+
+@pytest.mark.parametrize("name", ["", "a'b\"c", "Ж=1,Δ=2", "x" * 2000, "a\0b"])
+def test_any_text_is_a_name(store: SeriesStore, name: str) -> None:
+    store.write([report(object_id=name, values={name: 1.0}, tenant=name)], 1)
+    frame = store.read(SeriesQuery(tenant=name, object_ids=(name,), quantities=(name,)))
+    assert rows(frame) == [(name, name, 0, 10, 1.0)]
+
+
+def test_series_come_a_page_at_a_time(store: SeriesStore) -> None:
+    store.write(
+        [report(object_id=f"Cell={n}", values={"sum": 1.0, "mean": 1.0}) for n in range(5)]
+        + [report(object_id="Cell=1", origin="run:1"), report(object_id="Cell=9", tenant="rival")],
+        1,
+    )
+    found: list[tuple[str, str]] = []
+    cursor: str | None = None
+    while True:
+        page, cursor = store.series("default", "default", cursor, limit=3)
+        assert len(page) <= 3
+        found += page
+        if cursor is None:
+            break
+    assert found == sorted((f"Cell={n}", q) for n in range(5) for q in ("sum", "mean"))
+    with pytest.raises(InputError, match="cursor"):
+        store.series("default", "default", "made up")
+
+
+def test_forget_removes_what_ended_before_and_lists_no_series_without_points(store: SeriesStore) -> None:
+    store.write([report(0, 10, "Cell=old"), report(0, 10), report(10, 20)], 1)
+    assert store.forget(20) == 2
+    assert store.read(SeriesQuery()).end_ns.tolist() == [20]
+    assert store.series("default", "default") == ((("Cell=1", "sum"),), None)
+    store.write([report(20, 30, "Cell=old")], 2)
+    assert store.read(SeriesQuery(object_ids=("Cell=old",))).end_ns.tolist() == [30]
+
+
+def test_counters_sum_and_inspections_average_over_time(store: SeriesStore) -> None:
+    store.write(
+        [
+            report(0, 10, values={"sum": 1.0, "mean": 1.0}),
+            report(10, 40, values={"sum": 3.0, "mean": 5.0}),
+        ],
+        1,
+    )
+    frame = store.downsample(SeriesQuery(), 40)
+    assert rows(frame) == [("Cell=1", "mean", 0, 40, 4.0), ("Cell=1", "sum", 0, 40, 4.0)]
+    assert not frame.suspect.any()
+
+
+def test_a_ratio_is_weighted_by_its_volume(store: SeriesStore) -> None:
+    store.write(
+        [
+            report(0, 10, values={"ratio": 0.5, "sum": 1.0}),
+            report(10, 20, values={"ratio": 0.1, "sum": 9.0}),
+        ],
+        1,
+    )
+    frame = store.downsample(SeriesQuery(quantities=("ratio",)), 20)
+    assert frame.values == pytest.approx([(0.5 * 1 + 0.1 * 9) / 10])
+    assert not frame.suspect.any()
+
+
+@pytest.mark.parametrize("volumes", [(1.0, None), (0.0, 0.0)])
+def test_a_ratio_without_volume_is_averaged_over_time_and_marked(
+    store: SeriesStore, volumes: tuple[float | None, float | None]
+) -> None:
+    for n, volume in enumerate(volumes):
+        values = {"ratio": float(n)} | ({} if volume is None else {"sum": volume})
+        store.write([report(10 * n, 10 * n + 10, values=values)], 1)
+    frame = store.downsample(SeriesQuery(quantities=("ratio",)), 20)
+    assert frame.values.tolist() == [0.5]
+    assert frame.suspect.tolist() == [True]
+
+
+def test_a_ratio_that_names_no_volume_is_averaged_over_time(store: SeriesStore) -> None:
+    store.write([report(0, 10, values={"plain ratio": 0.0}), report(10, 40, values={"plain ratio": 1.0})], 1)
+    frame = store.downsample(SeriesQuery(), 40)
+    assert (frame.values.tolist(), frame.suspect.tolist()) == ([0.75], [False])
+
+
+def test_a_period_across_a_boundary_is_shared_out_by_time(store: SeriesStore) -> None:
+    store.write([report(0, 30, values={"sum": 6.0, "mean": 2.0}), report(30, 40, values={"sum": 1.0})], 1)
+    frame = store.downsample(SeriesQuery(quantities=("sum",)), 20)
+    assert frame.values == pytest.approx([4.0, 3.0])
+    assert (frame.start_ns.tolist(), frame.end_ns.tolist()) == ([0, 20], [20, 40])
+
+
+def test_a_period_that_is_not_fully_covered_is_marked(store: SeriesStore) -> None:
+    store.write([report(0, 10), report(20, 30), report(30, 40)], 1)
+    frame = store.downsample(SeriesQuery(), 20)
+    assert (frame.values.tolist(), frame.suspect.tolist()) == ([1.0, 2.0], [True, False])
+
+
+def test_instants_average_evenly_and_belong_to_the_period_that_they_end(store: SeriesStore) -> None:
+    store.write([report(n, n, values={"gauge": float(n)}) for n in (0, 1, 19, 20, 21)], 1)
+    frame = store.downsample(SeriesQuery(from_ns=-100), 20)
+    assert rows(frame) == [
+        ("Cell=1", "gauge", -20, 0, 0.0),
+        ("Cell=1", "gauge", 0, 20, pytest.approx(40 / 3)),
+        ("Cell=1", "gauge", 20, 40, 21.0),
+    ]
+    assert not frame.suspect.any()
+
+
+def test_downsampling_takes_revisions_and_known_time_into_account(store: SeriesStore) -> None:
+    store.write([report(0, 10, values={"sum": 1.0}), report(10, 20, values={"sum": 1.0})], 10)
+    store.write([report(0, 10, values={"sum": 5.0}, revision=1)], 20)
+    assert store.downsample(SeriesQuery(), 20).values.tolist() == [6.0]
+    assert store.downsample(SeriesQuery(known_at_ns=10), 20).values.tolist() == [2.0]
+
+
+def test_downsampling_gives_the_periods_that_end_in_the_window_whole(store: SeriesStore) -> None:
+    store.write([report(n, n + 10) for n in range(0, 100, 10)], 1)
+    frame = store.downsample(SeriesQuery(from_ns=30, to_ns=80), 20)
+    assert (frame.end_ns.tolist(), frame.values.tolist()) == ([40, 60, 80], [2.0, 2.0, 2.0])
+    with pytest.raises(InputError, match="period"):
+        store.downsample(SeriesQuery(), 0)
+
+
+def test_readers_in_other_threads_see_whole_batches_while_one_writes(store: SeriesStore) -> None:
+    done = threading.Event()
+    torn: list[int] = []
+
+    def read() -> None:
+        while not done.is_set():
+            count = len(store.read(SeriesQuery()))
+            if count % 50:
+                torn.append(count)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for n in range(20):
+        store.write([report(n * 10, n * 10 + 10, f"Cell={cell}") for cell in range(50)], n)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert torn == []
+    assert len(store.read(SeriesQuery())) == 1000
+
+
+WRITE_UNTIL_KILLED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {here!r})
+from test_series_store import FACTORIES, ONTOLOGY, report
+store = FACTORIES[{factory!r}](Path({folder!r}), ONTOLOGY)
+for n in range(100_000):
+    store.write([report(n, n + 1, "Cell=%d" % (n + c)) for c in range(20)], n, {{("t", 0): n + 1}})
+    print(n + 1, flush=True)
+"""
+
+
+@pytest.mark.parametrize("factory", sorted(FACTORIES))
+def test_data_and_offsets_agree_after_kill_9(factory: str, tmp_path: Path) -> None:
+    script = WRITE_UNTIL_KILLED.format(here=str(Path(__file__).parent), factory=factory, folder=str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        told = [int(writer.stdout.readline()) for _ in range(30)]
+        writer.kill()
+        told += [int(line) for line in writer.stdout.read().splitlines() if line]
+    store = FACTORIES[factory](tmp_path, ONTOLOGY)
+    batches = store.offsets()["t", 0]
+    frame = store.read(SeriesQuery())
+    store.write([report(0, 1, "Cell=afterwards")], 1)
+    store.close()
+    assert batches >= told[-1]
+    assert len(frame) == 20 * batches
+
+
+POINTS = st.tuples(
+    st.sampled_from(["Cell=1", "Cell=2"]), st.sampled_from(["sum", "mean"]), st.integers(0, 3),
+    st.integers(0, 2), st.integers(0, 5), st.floats(-1e9, 1e9),
+)  # fmt: skip
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    batches=st.lists(st.lists(POINTS, max_size=8), min_size=1, max_size=4),
+    known_at=st.integers(-1, 6), after=st.integers(-1, 6),
+    window=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+)  # fmt: skip
+def test_reads_agree_with_a_plain_model(
+    tmp_path_factory: pytest.TempPathFactory,
+    batches: list[list[tuple[Any, ...]]], known_at: int, after: int, window: tuple[int, int],
+) -> None:  # fmt: skip
+    """The model: sort everything, keep the last of each key."""
+    for factory in FACTORIES.values():
+        store = factory(tmp_path_factory.mktemp("series"), ONTOLOGY)
+        written = []
+        for batch in batches:
+            store.write(
+                [report(end, end + 1, obj, {q: v}, revision=rev) for obj, q, end, rev, _, v in batch],
+                [recorded for *_, recorded, _ in batch],
+            )
+            written += batch
+        best: dict[tuple[Any, ...], tuple[int, int, int, float]] = {}
+        for order, (obj, quantity, end, revision, recorded, value) in enumerate(written):
+            key, row = (obj, quantity, end, end + 1), (revision, recorded, order, value)
+            if recorded <= known_at and window[0] < end + 1 <= window[1]:
+                best[key] = max(best.get(key, row), row)
+        expected = sorted((*key, row[3]) for key, row in best.items() if row[1] > after)
+        query = SeriesQuery(from_ns=window[0], to_ns=window[1], known_at_ns=known_at)
+        assert rows(store.read(replace(query, recorded_after_ns=after))) == expected
+        store.close()
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(1, 40), min_size=1, max_size=12), period=st.integers(1, 30))
+def test_downsampling_keeps_the_total_of_a_counter_and_the_time_integral_of_a_gauge(
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int], period: int
+) -> None:
+    for factory in FACTORIES.values():
+        store = factory(tmp_path_factory.mktemp("series"), ONTOLOGY)
+        bounds = np.concatenate([[0], np.cumsum(cuts)])
+        spans = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
+        store.write([report(a, b, values={"sum": float(a + 1), "mean": float(a)}) for a, b in spans], 1)
+        sums = store.downsample(SeriesQuery(quantities=("sum",)), period)
+        means = store.downsample(SeriesQuery(quantities=("mean",)), period)
+        store.close()
+        covered = np.minimum(means.end_ns, bounds[-1]) - means.start_ns
+        assert sums.values.sum() == pytest.approx(sum(a + 1 for a, _ in spans))
+        assert (means.values * covered).sum() == pytest.approx(sum(a * (b - a) for a, b in spans))
+
+
+def test_ping_tells_version_points_and_size(store: SeriesStore) -> None:
+    store.write([report()], 1)
+    health = store.ping()
+    assert health.ok
+    assert health.detail["points"] == 1

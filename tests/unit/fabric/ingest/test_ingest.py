@@ -1,0 +1,289 @@
+"""Ingest from the log into the stores: what is counted, what is refused, and what a crash does not change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ranvier.fabric import event
+from ranvier.fabric.dead_letter import DeadLetter
+from ranvier.fabric.ingest import Ingest, Published, publish
+from ranvier.fabric.log.sqlite import SqliteLog
+from ranvier.fabric.measurement import MeasurementReport
+from ranvier.fabric.ports import Entry, Offsets, Record, SeriesQuery
+from ranvier.fabric.series.duckdb import DuckdbSeries
+from ranvier.fabric.topology_change import NodeChange, RelationChange, TopologyChange
+from ranvier.ontology.errors import InputError, StoreError
+from ranvier.ontology.ontology import load
+
+ONTOLOGY = load()
+RSSI = "UE.RSSI"
+S = 1_000_000_000
+
+
+class Crash(BaseException):
+    """What no handler catches, as a kill."""
+
+
+class Log(SqliteLog):
+    """A log whose process can be killed before a topic is appended to, or before offsets are committed."""
+
+    crash_before: str | None = None
+
+    def append(self, topic: str, entries: Sequence[Entry], recorded_at_ns: int) -> None:
+        if topic == self.crash_before and entries:
+            raise Crash
+        super().append(topic, entries, recorded_at_ns)
+
+
+@dataclass
+class Graph:
+    """A GraphStore's write side in memory; a node whose name starts with "bad" is refused by it alone."""
+
+    applied: list[tuple[TopologyChange, int]] = field(default_factory=list)
+    at: dict[tuple[str, int], int] = field(default_factory=dict)
+    fails: int = 0
+
+    def apply(
+        self, changes: Sequence[TopologyChange], recorded_at_ns: int, offsets: Offsets | None = None
+    ) -> int:
+        if self.fails:
+            self.fails -= 1
+            raise StoreError("room on the disk", "none", "make some")
+        if any(isinstance(c, NodeChange) and c.node_id.startswith("bad") for c in changes):
+            raise InputError("a good node", "a bad one", "mend it")
+        self.applied += [(change, recorded_at_ns) for change in changes]
+        self.at.update(offsets or {})
+        return len(changes)
+
+    def offsets(self) -> Offsets:
+        return dict(self.at)
+
+
+class World:
+    """All stores in a folder; `restart` is what comes after a crash."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.graph = folder, Graph()
+        self.open()
+
+    def open(self) -> None:
+        self.log = Log(self.folder / "log.db", lease_s=0.0)
+        self.series = DuckdbSeries(self.folder / "series.duckdb", ONTOLOGY)
+        self.ingest = Ingest(self.log, self.series, self.graph, ONTOLOGY, batch=8)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self.ingest.close()
+        self.series.close()
+        self.log.close()
+
+    def restart(self) -> None:
+        self.close()
+        self.open()
+
+    def letters(self) -> list[tuple[Record, DeadLetter]]:
+        found = [
+            record
+            for topic, part in self.log.offsets(event.DEAD_LETTERS)
+            for record in self.log.read(topic, part, 0, 1000)
+        ]
+        return [(record, event.decode(record.value)) for record in found]  # type: ignore[misc]
+
+    def values(self) -> dict[tuple[str, int], float]:
+        frame = self.series.read(SeriesQuery())
+        return dict(zip(zip(frame.object_ids, frame.end_ns, strict=True), frame.values, strict=True))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+def report(n: int, value: float = -90.0, ue: str = "UE=1", quantity: str = RSSI) -> MeasurementReport:
+    return MeasurementReport(ue, "UE", n, n, {quantity: value}, source="walk.csv")
+
+
+def raw(world: World, value: bytes, topic: str = event.MEASUREMENTS) -> None:
+    world.log.append(topic, [Entry("k", value)], 5)
+
+
+def test_measurements_and_topology_arrive_with_the_times_at_which_the_log_took_them(world: World) -> None:
+    node = NodeChange("UE=1", "UE", 3)
+    assert publish(world.log, [report(1), node, report(2)], "walk.csv", 10) == Published(3, 0)
+    result = world.ingest.step(20)
+    assert (result.records, result.points, result.changes, result.refused) == (3, 2, 1, 0)
+    assert world.series.read(SeriesQuery()).recorded_at_ns.tolist() == [10, 10]
+    assert world.graph.applied == [(node, 10)]
+    assert world.ingest.step(30).records == 0
+
+
+def test_simulation_feedback_is_stored_under_its_run(world: World) -> None:
+    publish(world.log, [msgspec.structs.replace(report(1), origin="run:7")], "twin", 10)
+    assert world.ingest.step(20).points == 1
+    assert len(world.series.read(SeriesQuery())) == 0
+    assert len(world.series.read(SeriesQuery(origin="run:7"))) == 1
+
+
+BAD: dict[str, Any] = {
+    "no JSON": b"\xff\xfe",
+    "no CloudEvent": b"[]",
+    "unknown type": b'{"id":"1","type":"other","source":"s","data":{}}',
+    "wrong noun": event.encode(NodeChange("n", "UE", 1), "1"),
+    "null for NaN": event.encode(report(1, float("nan")), "1"),
+    "out of bounds": event.encode(report(1, 1e6), "1"),
+    "unknown quantity": event.encode(report(1, quantity="Nope"), "1"),
+    "quantity of another class": event.encode(msgspec.structs.replace(report(1), object_class="Site"), "1"),
+    "unknown class": event.encode(msgspec.structs.replace(report(1), object_class="Nope"), "1"),
+    "period backwards": event.encode(msgspec.structs.replace(report(5), end_ns=1), "1"),
+    "time beyond 64 bits": event.encode(report(1), "1").replace(b'"end_ns":1', b'"end_ns":' + b"9" * 30),
+    "number beyond a double": event.encode(report(1), "1").replace(b"-90.0", b"-1e999"),
+    "lone surrogate": event.encode(report(1), "1").replace(b"UE=1", b"\\ud800"),
+    "revision beyond 32 bits": event.encode(msgspec.structs.replace(report(1), revision=2**40), "1"),
+}
+
+
+@pytest.mark.parametrize("value", BAD.values(), ids=BAD.keys())
+def test_a_bad_record_alone_becomes_a_dead_letter_that_says_why_and_where(world: World, value: bytes) -> None:
+    publish(world.log, [report(1, ue=f"UE={n}") for n in range(10)], "walk.csv", 4)
+    raw(world, value)
+    publish(world.log, [report(2, ue=f"UE={n}") for n in range(10)], "walk.csv", 6)
+    result = world.ingest.drain(20)
+    assert (result.records, result.points, result.refused) == (21, 20, 1)
+    ((record, letter),) = world.letters()
+    assert letter.raw == value
+    assert "expected" in letter.reason
+    assert letter.position.startswith(event.MEASUREMENTS)
+    assert record.recorded_at_ns == 20
+
+
+def test_a_dead_letter_keeps_the_source_and_the_owner_of_its_record(world: World) -> None:
+    publish(world.log, [msgspec.structs.replace(report(1, 1e6), tenant="rival", network="n2")], "x", 4)
+    world.ingest.step(20)
+    ((_, letter),) = world.letters()
+    assert (letter.source, letter.adapter) == ("walk.csv", "native")
+    assert (letter.tenant, letter.network) == ("rival", "n2")
+
+
+def test_a_payload_that_json_cannot_carry_becomes_a_dead_letter_at_once(world: World) -> None:
+    assert publish(world.log, [report(1), report(2, ue="\ud800")], "walk.csv", 4) == Published(1, 1)
+    assert world.letters()[0][1].position == "payload 1"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        NodeChange("n", "Nope", 1),
+        RelationChange("nope", "a", "b", 1),
+        NodeChange("n", "UE", 2**63),
+        NodeChange("bad node", "UE", 1),
+    ],
+)
+def test_a_change_that_ontology_or_store_refuses_goes_alone(world: World, change: TopologyChange) -> None:
+    good = [NodeChange(f"UE={n}", "UE", 1) for n in range(20)]
+    publish(world.log, [*good[:7], change, *good[7:]], "x", 4)
+    result = world.ingest.drain(20)
+    assert (result.changes, result.refused) == (20, 1)
+    applied = {c.node_id for c, _ in world.graph.applied if isinstance(c, NodeChange)}
+    assert applied == {node.node_id for node in good}
+    assert len(world.letters()) == 1
+    world.restart()
+    assert world.ingest.drain(30).records == 0
+
+
+def test_changes_of_one_object_keep_their_order_and_each_its_time_of_recording(world: World) -> None:
+    for n in range(20):
+        publish(world.log, [NodeChange("UE=1", "UE", n), NodeChange(f"UE={n + 2}", "UE", n)], "x", 100 + n)
+    world.ingest.drain(500)
+    own = [(c.valid_from_ns, at) for c, at in world.graph.applied if c.key == "UE=1"]
+    assert own == [(n, 100 + n) for n in range(20)]
+
+
+def test_a_clock_set_back_at_the_source_does_not_reorder_an_object(world: World) -> None:
+    for n, at in enumerate((100, 50, 200)):
+        publish(world.log, [NodeChange("UE=1", "UE", n)], "x", at)
+    world.ingest.drain(500)
+    assert [(c.valid_from_ns, at) for c, at in world.graph.applied] == [(0, 100), (1, 100), (2, 200)]
+
+
+def test_a_store_that_fails_gets_the_same_records_again(world: World) -> None:
+    publish(world.log, [NodeChange(f"UE={n}", "UE", 1) for n in range(5)], "x", 4)
+    world.graph.fails = 2
+    for _ in range(2):
+        with pytest.raises(StoreError, match="disk"):
+            world.ingest.step(20)
+    assert world.ingest.step(20).changes == 5
+    assert len(world.graph.applied) == 5
+
+
+CRASHES = st.lists(
+    st.sampled_from(["none", "before letters", "after letters", "before commit"]), min_size=1, max_size=5
+)
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)  # fmt: skip
+@given(crashes=CRASHES, bad_every=st.integers(2, 7))
+def test_the_effect_is_exactly_once_wherever_it_crashes(
+    tmp_path_factory: pytest.TempPathFactory, crashes: list[str], bad_every: int
+) -> None:
+    world = World(tmp_path_factory.mktemp("world"))
+    published = [report(n, 1e6 if n % bad_every == 0 else -20.0 - n, ue=f"UE={n % 3}") for n in range(40)]
+    publish(world.log, published, "walk.csv", 4)
+    for crash in crashes:
+        _crash(world, crash)
+        world.restart()
+    world.ingest.drain(99)
+    good = {(r.object_id, r.end_ns): r.values[RSSI] for r in published if r.values[RSSI] < 0}
+    assert world.values() == good
+    assert world.series.ping().detail["points"] == len(good)
+    positions = [letter.position for _, letter in world.letters()]
+    assert len(positions) == len(set(positions)) == 40 - len(good)
+    world.close()
+
+
+def _crash(world: World, where: str) -> None:
+    """One step that is killed at `where`."""
+    loop = world.ingest._series
+    if where == "before letters":
+        world.log.crash_before = event.DEAD_LETTERS
+    elif where == "after letters":
+        loop._sink.store = _kill  # type: ignore[method-assign]
+    elif where == "before commit":
+        loop._consumer.commit = _kill  # type: ignore[method-assign]
+    try:
+        world.ingest.step(50)
+    except Crash:
+        pass
+    finally:
+        world.log.crash_before = None
+
+
+def _kill(*_: object) -> Any:
+    raise Crash
+
+
+def test_a_step_takes_no_more_than_its_batch(world: World) -> None:
+    publish(world.log, (report(n) for n in range(100)), "x", 4)
+    assert [world.ingest.step(9).records for _ in range(3)] == [8, 8, 8]
+    assert world.ingest.drain(9).points == 100 - 24
+
+
+def test_totals_and_the_twin_lag_can_be_read(world: World) -> None:
+    assert world.ingest.lag(0).samples == 0
+    publish(world.log, [report(1 * S), report(1 * S, 1e6)], "x", 3 * S)
+    world.ingest.drain(6 * S)
+    figures = world.ingest.lag(6 * S)
+    assert (figures.samples, figures.recorded_p50_s, figures.stored_p99_s) == (1, 2.0, 5.0)
+    assert world.ingest.lag(100 * S).samples == 0
+    assert (world.ingest.total.points, world.ingest.total.refused) == (1, 1)
