@@ -119,6 +119,13 @@ def test_a_value_passes_on_its_bounds_and_not_beyond(quantity: Quantity) -> None
             ONTOLOGY.check_value(quantity.name, object_class, value)
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("quantity", ["PEE.Voltage", "PEE.Energy"], ids=["no bounds", "no maximum"])
+def test_what_is_not_finite_is_no_value_even_without_bounds(quantity: str, value: float) -> None:
+    with pytest.raises(OntologyError):
+        ONTOLOGY.check_value(quantity, "ManagedElement", value)
+
+
 @pytest.mark.parametrize(
     ("quantity", "sentinel"),
     [("MDT.M1.RSRP", -200), ("UE.NeighbourRSRP", -205), ("UE.NeighbourRSRQ", 2147483647)],

@@ -71,15 +71,6 @@ def test_the_check_finds_a_compiled_form_that_is_stale(built: Build, monkeypatch
     assert [finding.term for finding in check()] == ["compiled.json"]
 
 
-def test_a_vendor_adds_a_counter_without_touching_ours(acme: Path, tmp_path: Path) -> None:
-    out = tmp_path / "all.json"
-    assert main([str(acme), "--out", str(out)]) == 0
-    theirs = load(out)
-    assert theirs.quantity("VS.Acme.Fan").unit == "%"
-    assert theirs.version != ONTOLOGY.version
-    assert theirs.quantities.keys() - ONTOLOGY.quantities.keys() == {"VS.Acme.Fan"}
-
-
 FAULTS = [
     ("rv:unit unit:percent ;", "", "rv:unit"),
     ("unit:percent", "unit:furlong", "rv:unit"),
