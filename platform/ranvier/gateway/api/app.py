@@ -28,8 +28,9 @@ from ranvier.gateway.api import (
     vocabulary,
 )
 from ranvier.gateway.api.observed import Observed
-from ranvier.gateway.api.openapi import install_openapi, refuse_unknown_parameters
+from ranvier.gateway.api.openapi import install_openapi
 from ranvier.gateway.api.page import STATIC, install_page
+from ranvier.gateway.api.parameters import refuse_unknown_parameters
 from ranvier.gateway.api.platform import Platform
 from ranvier.gateway.api.problem import install_problems
 from ranvier.gateway.settings import ApiSettings

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from ranvier.gateway.api.models import Problem
 from ranvier.gateway.api.problem import MEDIA_TYPE
-from ranvier.ontology.errors import InputError
 
 _PROBLEMS = {
     "400": "A parameter or the body cannot be used as it is",
@@ -75,19 +74,3 @@ def _declare_problems(operation: dict[str, Any]) -> None:
         # What a route declares itself stays beside it (the reasons of /readyz); FastAPI's own 422 goes.
         own = responses.get(status) if status != "422" else None
         responses[status] = answer if own is None else {**own, "content": own["content"] | answer["content"]}
-
-
-def refuse_unknown_parameters(request: Request) -> None:
-    """Raises InputError for a query parameter unknown to the route: a mistyped filter is no filter."""
-    path = getattr(request.scope.get("route"), "path_format", "")
-    operation = request.app.openapi()["paths"].get(path, {}).get(request.method.lower())
-    if operation is None:
-        return
-    known = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "query"}
-    unknown = sorted(set(request.query_params) - known)
-    if unknown:
-        raise InputError(
-            f"parameters among {', '.join(sorted(known)) or 'none'}",
-            ", ".join(name[:80] for name in unknown),
-            "correct the name, or leave it out",
-        )
