@@ -276,6 +276,7 @@ def test_processes_may_append_at_once(factory: str, tmp_path: Path) -> None:
         other.stdout.readline()
         for n in range(30):
             log.append("t", numbered(20, start=10_000 + 20 * n), n)
+        other.stdout.read()
     assert other.returncode == 0
     assert values(everything(log, "t")) == [*range(600), *range(10_000, 10_600)]
     log.close()

@@ -1,8 +1,9 @@
 """`Membership`: who of a consumer group reads which partition, agreed upon through the database.
 
-A member is live until its row expires. Every member computes the same shares: of the live members that read
-a topic, in order of joining, partition p belongs to member p modulo their number. A member takes a partition
-of its share once the one who holds it has released it or is no longer live, so each has one live owner.
+A member is live until its row expires or its process ends. Every member computes the same shares: of the
+live members that read a topic, in order of joining, partition p belongs to member p modulo their number. A
+member takes a partition of its share once the one who holds it has released it or is no longer live, so each
+has one live owner.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ranvier.fabric.log import database
+from ranvier.fabric.log import database, process
 
 
 class Stream(NamedTuple):
@@ -54,8 +55,13 @@ class Membership:
 
     def _enter(self, connection: sqlite3.Connection) -> None:
         cursor = connection.execute(
-            "INSERT INTO members (grp, topics, expires_ns) VALUES (?, ?, ?)",
-            (self._group, msgspec.json.encode(self._topics).decode(), self._clock_ns() + self._lease_ns),
+            "INSERT INTO members (grp, topics, process, expires_ns) VALUES (?, ?, ?, ?)",
+            (
+                self._group,
+                msgspec.json.encode(self._topics).decode(),
+                process.own_name(),
+                self._clock_ns() + self._lease_ns,
+            ),
         )
         self.member = int(cursor.lastrowid or 0)
         self._change(connection)
@@ -96,11 +102,17 @@ class Membership:
         return owned
 
     def _see_out(self, connection: sqlite3.Connection, now_ns: int) -> None:
-        """Remove others whose lease is over, or lies so far ahead that the clock must have been set back."""
-        gone = connection.execute(
-            "DELETE FROM members WHERE grp = ? AND id != ? AND (expires_ns <= ? OR expires_ns > ?)",
-            (self._group, self.member, now_ns, now_ns + 2 * self._lease_ns),
-        ).rowcount
+        """Remove others whose process or lease has ended, or whose lease a clock set back has stretched."""
+        others = connection.execute(
+            "SELECT id, process, expires_ns FROM members WHERE grp = ? AND id != ?",
+            (self._group, self.member),
+        ).fetchall()
+        gone = [
+            (member,)
+            for member, name, expires_ns in others
+            if not now_ns < expires_ns <= now_ns + 2 * self._lease_ns or process.is_gone(name)
+        ]
+        connection.executemany("DELETE FROM members WHERE id = ?", gone)
         released = connection.execute(
             "DELETE FROM leases WHERE grp = ? AND member NOT IN (SELECT id FROM members WHERE grp = ?)",
             (self._group, self._group),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,3 +102,22 @@ def test_a_file_that_is_no_database_is_refused_with_a_clear_error(tmp_path: Path
     (tmp_path / "log.db").write_bytes(b"not a database, but long enough to look like a header " * 20)
     with pytest.raises(StoreError, match="event log"):
         SqliteLog(tmp_path / "log.db")
+
+
+JOIN_AND_DIE = """
+import os, signal, sys
+from pathlib import Path
+from ranvier.fabric.log.sqlite import SqliteLog
+log = SqliteLog(Path(sys.argv[1]), lease_s=3600.0)
+assert len(log.consumer("g", ["t"]).poll(1000)) == 100
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_member_is_succeeded_at_once_whatever_its_lease(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path / "log.db", lease_s=3600.0)
+    log.append("t", [Entry(f"key {n}", b"") for n in range(100)], 1)
+    done = subprocess.run([sys.executable, "-c", JOIN_AND_DIE, str(tmp_path / "log.db")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(log.consumer("g", ["t"]).poll(1000)) == 100
+    log.close()
