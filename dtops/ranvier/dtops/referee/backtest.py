@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -137,13 +138,12 @@ def referee(
         raise InputError(
             "measurements to forecast", "none in the archive", "check its mapping and dead letters"
         )
-    spool = SpoolLedger()
-    sealed: Ledger = spool if ledger is None else ledger
     parts = []
-    for step_ns, quantities in sorted(strata.items()):
-        stratum = _Stratum(chronicle, predictors, ontology, plan, step_ns, tuple(quantities))
-        parts.append(stratum.run(theirs, sealed, progress))
-    spool.close()
+    with closing(SpoolLedger()) as spool:
+        sealed: Ledger = spool if ledger is None else ledger
+        for step_ns, quantities in sorted(strata.items()):
+            stratum = _Stratum(chronicle, predictors, ontology, plan, step_ns, tuple(quantities))
+            parts.append(stratum.run(theirs, sealed, progress))
     return _put_together(parts, archive, chronicle, intake or _Intake(), time.monotonic() - started)
 
 
