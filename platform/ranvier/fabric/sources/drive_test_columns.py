@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ranvier.fabric.sources.checked_value import check_of
+from ranvier.fabric.sources.checked_value import Check, check_of, checked
 from ranvier.fabric.sources.distinguished_name import escaped
 from ranvier.fabric.sources.mappings.drive_test_mapping import CellProperty, DriveTestMapping, ValueColumn
 from ranvier.fabric.topology_change import Scalar
 from ranvier.ontology.ontology import Ontology
 
-_INF = float("inf")
+_UNSEEN = float("nan")
+_REMEMBERED = 4096
+"""Texts that each column remembers: most values of a log repeat."""
 
 
 class Cell(NamedTuple):
@@ -23,16 +25,15 @@ class Cell(NamedTuple):
 
 
 class _Value(NamedTuple):
+    """A column of values; `known` remembers what texts of it mean, None where that is "missing"."""
+
     at: int
-    column: str
     quantity: str
-    unit: str
-    low: float
-    high: float
-    sentinels: frozenset[float]
+    known: dict[str, float | None]
+    column: str
+    check: Check
     scale: float
     offset: float
-    fault: str
 
 
 class Columns:
@@ -61,31 +62,28 @@ class Columns:
     def values(self, fields: list[str]) -> dict[str, float]:
         """Quantity to value. Raises ValueError where a value is no number or out of its bounds."""
         found: dict[str, float] = {}
-        missing = self._missing
         for value in self._plans[self._class(fields)]:
-            index, column, quantity, unit, low, high, sentinels, scale, offset, fault = value
-            text = fields[index]
-            if text in missing:
-                continue
-            if fault:
-                raise ValueError(fault)
-            try:
-                number = float(text)
-            except ValueError:
-                raise ValueError(
-                    f"expected a number of {quantity} in column {column}; got {text!r};"
-                    " correct it, or declare it as missing in the mapping"
-                ) from None
-            if number in sentinels:
-                continue
-            number = number * scale + offset
-            if not low <= number <= high or number in (_INF, -_INF):
-                raise ValueError(
-                    f"expected {quantity} in [{low:g}, {high:g}] {unit}; got {text!r} in column {column};"
-                    " correct it, or declare it as a sentinel in the mapping"
-                )
-            found[quantity] = number
+            at, quantity, known, *_ = value
+            text = fields[at]
+            number = known.get(text, _UNSEEN)
+            if number is _UNSEEN:
+                number = self._number(value, text)
+                if len(known) < _REMEMBERED:
+                    known[text] = number
+            if number is not None:
+                found[quantity] = number
         return found
+
+    def _number(self, value: _Value, text: str) -> float | None:
+        if text in self._missing:
+            return None
+        named = f"column {value.column}"
+        if value.scale == 1.0 and value.offset == 0.0:
+            return checked(value.check, text, named)
+        raw = checked(Check(value.quantity, value.check.unit, fault=value.check.fault), text, named)
+        if raw is None or raw in value.check.sentinels:
+            return None
+        return checked(value.check, raw * value.scale + value.offset, named)
 
     def cell(self, fields: list[str]) -> Cell | None:
         """The serving cell, or None where the row names none; rows that say the same get the same one.
@@ -141,8 +139,7 @@ def _property(told: CellProperty, text: str) -> Scalar:
 
 def _compiled(value: ValueColumn, names: list[str], ontology: Ontology) -> _Value:
     check = check_of(ontology, value.quantity, "UE", value.unit)
+    check = check._replace(sentinels=check.sentinels | set(value.sentinels))
     return _Value(
-        names.index(value.column), value.column, check.quantity, check.unit, check.low, check.high,
-        check.sentinels | set(value.sentinels), value.scale * check.factor, value.offset * check.factor,
-        check.fault,
-    )  # fmt: skip
+        names.index(value.column), value.quantity, {}, value.column, check, value.scale, value.offset
+    )

@@ -10,8 +10,10 @@ from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.replay import replay
 from ranvier.fabric.sources.adapters import ADAPTERS
 from ranvier.fabric.sources.drive_test import DriveTest
+from ranvier.fabric.sources.mappings.mappings import Mappings, load_mapping
 from ranvier.fabric.sources.source import Account, Bad, Good
 from ranvier.fabric.topology_change import NodeChange, RelationChange
+from ranvier.ontology.errors import UnitMismatch
 
 HEADER = (
     "Timestamp,Longitude,Latitude,Speed,Operatorname,CellID,NetworkMode,RSRP,RSRQ,SNR,CQI,RSSI,DL_bitrate,"
@@ -184,3 +186,51 @@ def test_a_row_replayed_after_a_fix_takes_its_own_place(context):
     assert good.payload.start_ns == NOON_NS + 1
     assert good.payload.object_id == "UE=drive"
     assert good.payload.values["MDT.M1.RSRP"] == -160
+
+
+def test_another_tools_columns_are_read_by_a_declared_mapping(context):
+    toml = """
+        format = "drive-test"
+        name = "other"
+        delimiter = ";"
+        [time]
+        column = "t"
+        format = "epoch_ms"
+        [ue]
+        id = "imei"
+        [[value]]
+        column = "level"
+        quantity = "MDT.M1.RSRP"
+        unit = "dBm"
+        scale = 0.1
+        sentinels = [-9999]
+        [[value]]
+        column = "rate"
+        quantity = "MDT.M5.UEThpDl"
+        unit = "Mbit/s"
+    """
+    other = replace(context, mappings=Mappings().preferring([load_mapping(toml, "other.toml")]))
+    raw = b"t;imei;level;rate\n1579176000000;a,b;-1005;2.5\n1579176000500;a,b;-9999;\n"
+    first, second = payloads(DriveTest().read(raw, other), MeasurementReport)
+    assert first.object_id == r"UE=a\,b"
+    assert first.values == {"MDT.M1.RSRP": -100.5, "MDT.M5.UEThpDl": 2500}
+    assert (second.start_ns, second.values) == (NOON_NS + SECOND_NS // 2, {})
+
+
+def test_a_mapping_that_contradicts_the_ontology_is_refused_with_both_units(context):
+    toml = 'name="x"\n[time]\ncolumn="t"\nformat="iso8601"\n[[value]]\ncolumn="l"\nquantity="MDT.M1.RSRP"\nunit="%"'
+    with pytest.raises(UnitMismatch, match=r"'dBm'.*'%'"):
+        load_mapping(toml, "x.toml").check(context.ontology)
+
+
+def test_what_is_known_of_a_cell_stays_when_a_row_leaves_it_out(context):
+    lte = {"NetworkMode": "LTE", "RAWCELLID": "7"}
+    rows = [row(**lte, LACHEX="9CBA"), row("12.00.01", **lte), row("12.00.02", **lte, LACHEX="75AA")]
+    cells = [n for n in payloads(read(context, *rows), NodeChange) if n.node_class == "EUtranCell"]
+    assert [n.properties for n in cells] == [{"rawCellId": 7, "tac": 0x9CBA}, {"rawCellId": 7, "tac": 0x75AA}]
+
+
+def test_a_quoted_line_end_is_part_of_its_row(context):
+    records = read(context, row(Operatorname='"two\nlines"'), row(time="12.00.01"))
+    positions = [record.position for record in records if not record.derived]
+    assert positions == ["line 2", "line 4"]
