@@ -82,10 +82,11 @@ class SinkLoop(Generic[P]):
         self._sink, self._batch = sink, batch
         self._consumer: Consumer = log.consumer(group, sink.topics)
         self._refusals = Refusals(log, group)
-        self._goes_on: dict[tuple[str, int], int] = dict(sink.offsets())
-        self._consumer.seek(self._goes_on)
         places = {place for topic in sink.topics for place in log.offsets(topic)}
-        self._refusals.look_back({place: self._goes_on.get(place, 0) for place in places})
+        # A place that the sink does not know starts at 0, whatever was committed: the sink may be a new one.
+        self._goes_on: dict[tuple[str, int], int] = {**dict.fromkeys(places, 0), **sink.offsets()}
+        self._consumer.seek(self._goes_on)
+        self._refusals.look_back(self._goes_on)
 
     def step(self, now_ns: int, timeout_s: float = 0.0) -> StepResult:
         """Take one batch from the log into the store.

@@ -273,6 +273,16 @@ def _kill(*_: object) -> Any:
     raise Crash
 
 
+def test_a_store_that_was_lost_is_filled_again_from_the_log(world: World) -> None:
+    publish(world.log, [report(1), report(2, 1e6), report(3)], "x", 4)
+    world.ingest.drain(9)
+    world.close()
+    (world.folder / "series.duckdb").unlink()
+    world.open()
+    assert world.ingest.drain(10).points == 2
+    assert len(world.letters()) == 1
+
+
 def test_a_step_takes_no_more_than_its_batch(world: World) -> None:
     publish(world.log, (report(n) for n in range(100)), "x", 4)
     assert [world.ingest.step(9).records for _ in range(3)] == [8, 8, 8]
