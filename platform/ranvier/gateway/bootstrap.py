@@ -5,6 +5,7 @@ Tests differ from production only in what they pass in here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -33,6 +34,7 @@ from ranvier.ontology.ontology import Ontology, load
 SECOND_NS = 10**9
 DEFAULT_STEP_S = 10.0
 SHORTEST_ISSUE_S = 5.0
+IDENTITY = "platform.json"
 HORIZON_STEPS = (1, 3, 6, 30)
 
 
@@ -70,6 +72,17 @@ def pace_of(settings: TwinSettings, feed_step_s: float = DEFAULT_STEP_S) -> Pace
     return Pace(step_ns, whole_steps * step_ns, round(settings.grace_s * SECOND_NS), horizons_s)
 
 
+def remembered(settings: Settings, feed_step_s: float | None) -> tuple[Settings, float]:
+    """The network and the grid: as given, else as the stores were last used with; remembered for the next."""
+    file = settings.store.folder / IDENTITY
+    known = json.loads(file.read_text()) if file.exists() else {}
+    network = settings.network or known.get("network", "default")
+    step_s = feed_step_s or known.get("step_s", DEFAULT_STEP_S)
+    settings.store.folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"network": network, "step_s": step_s}))
+    return settings.model_copy(update={"network": network}), step_s
+
+
 def scoring_plan(
     settings: Settings, pace: Pace, whose: Whose, models: Sequence[Predictor], ontology: Ontology
 ) -> ScoringPlan:
@@ -89,14 +102,15 @@ def scoring_plan(
 @contextmanager
 def open_platform(
     settings: Settings, clock: Clock | None = None, feed: FeedName | None = None,
-    feed_step_s: float = DEFAULT_STEP_S,
+    feed_step_s: float | None = None,
 ) -> Iterator[TwinPlatform]:  # fmt: skip
     """A platform over the embedded stores; nothing runs until `Workers` are started on it."""
     feed = feed or FeedName("none", emulated=False)
+    settings, feed_step_s = remembered(settings, feed_step_s)
     pace = pace_of(settings.twin, feed_step_s)
     with open_stores(settings) as stores:
         clock = clock or SystemClock()
-        whose = Whose(settings.tenant, settings.network or "default")
+        whose = Whose(settings.tenant, settings.network)
         models = predictors(stores.ontology)
         keeper = Scorekeeper(stores.ledger, scoring_plan(settings, pace, whose, models, stores.ontology))
         keeper.restore(clock.now_ns(), max(round(settings.fidelity.window_s * SECOND_NS), 64 * pace.step_ns))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ RUNFILE = "running.json"
 class Connection:
     """Calls of the HTTP API that raise what the API reports."""
 
-    def __init__(self, client: httpx.Client, settle: Callable[[], None] | None = None) -> None:
+    def __init__(self, client: httpx.Client | InProcess, settle: Callable[[], None] | None = None) -> None:
         self._client, self._settle = client, settle
 
     @property
@@ -103,18 +103,48 @@ def connect(settings: Settings) -> Iterator[Connection]:
 
 @contextmanager
 def _in_process(settings: Settings, headers: dict[str, str]) -> Iterator[Connection]:
-    from starlette.testclient import TestClient
-
     from ranvier.gateway.api.app import create_app
     from ranvier.gateway.bootstrap import open_platform
     from ranvier.gateway.runtime.workers import drain
 
     with open_platform(settings) as platform:
-        client = TestClient(create_app(platform), base_url="http://127.0.0.1", headers=headers)
-        try:
-            yield Connection(client, lambda: drain(platform))
-        finally:
-            client.close()
+        yield Connection(InProcess(create_app(platform), headers), lambda: drain(platform))
+
+
+class InProcess:
+    """Calls of an application in this process, one at a time, as if over HTTP."""
+
+    def __init__(self, app: Any, headers: dict[str, str]) -> None:
+        self._app, self._headers = app, headers
+
+    def get(self, path: str, *, params: dict[str, Any]) -> httpx.Response:
+        """A GET."""
+        return self._call("GET", path, params=params)
+
+    def post(self, path: str, **given: Any) -> httpx.Response:
+        """A POST; `content` may be an iterator of bytes."""
+        content = given.pop("content", None)
+        if content is not None:
+            given["content"] = _as_async(content)
+        return self._call("POST", path, **given)
+
+    def _call(self, method: str, path: str, **given: Any) -> httpx.Response:
+        import asyncio
+
+        import httpx
+
+        async def call() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                headers = {**self._headers, **given.pop("headers", {})}
+                return await client.request(method, path, headers=headers, **given)
+
+        return asyncio.run(call())
+
+
+async def _as_async(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
 
 
 def running_url(folder: Path) -> str | None:

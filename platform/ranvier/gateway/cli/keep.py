@@ -8,7 +8,7 @@ import typer
 
 from ranvier.gateway.cli.connection import connect
 from ranvier.gateway.cli.options import AsJson, Limit, options_of
-from ranvier.gateway.cli.output import field, say, say_json, show
+from ranvier.gateway.cli.output import field, say, say_json, show, show_tree
 
 deadletter = typer.Typer(help="Records that could not be used, with their reasons.")
 catalogue = typer.Typer(help="The datasets: whose, how good, and where from.")
@@ -87,3 +87,52 @@ def catalogue_lineage(context: typer.Context, dataset_id: str) -> None:
     """Where a dataset came from, down to the files and the runs, as OpenLineage events."""
     with connect(options_of(context).settings()) as platform:
         say_json(platform.get(f"/v1/catalogue/{dataset_id}/lineage"))
+
+
+# ---------------------------------------------------------------- ontology
+@ontology.command("check")
+def ontology_check(as_json: AsJson = False) -> None:
+    """Whether the ontology holds: its shapes, its consistency, and its compiled form. Exit status 1 if not."""
+    import msgspec
+
+    from ranvier.ontology.check import check, has_shacl
+
+    findings = check()
+    names = ("severity", "term", "problem")
+    show(msgspec.to_builtins(findings), as_json, [(name, field(name)) for name in names])
+    if not as_json:
+        how = "SHACL and consistency" if has_shacl() else "consistency (SHACL needs the extra 'ontology')"
+        say(f"{len(findings)} findings; checked: {how}")
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+@ontology.command("show")
+def ontology_show(
+    term: Annotated[
+        str | None, typer.Argument(help="Class, relation, quantity, unit; all if not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What exists, or one term of it."""
+    import msgspec
+
+    from ranvier.ontology import view
+    from ranvier.ontology.ontology import load
+
+    if term is None:
+        everything = view.overview(load())
+        if as_json:
+            say_json(msgspec.to_builtins(everything))
+        else:
+            show_tree(everything)
+        return
+    found = view.show(load(), term)
+    if as_json:
+        say_json(msgspec.to_builtins(found))
+        return
+    say(f"{found.kind} {found.name}: {found.label}")
+    for heading, text in found.facts.items():
+        say(f"  {heading:14} {text}")
+    for heading, terms in found.related.items():
+        say(f"  {heading:14} {', '.join(terms)}")

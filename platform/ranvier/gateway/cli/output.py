@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ranvier.ontology.view import Branch, Overview
 
 Column = tuple[str, Callable[[Mapping[str, Any]], Any]]
 
@@ -15,20 +20,41 @@ def show(data: Any, as_json: bool, columns: Sequence[Column], title: str = "") -
     if as_json:
         say_json(data)
         return
-    from rich.console import Console
+    from rich import box
     from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     rows = [[shown(cell(row)) for _, cell in columns] for row in data]
     for index, (heading, _) in enumerate(columns):
         numeric = bool(rows) and all(_is_numeric(row[index]) for row in rows)
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console = Console(highlight=False)
+    console = _console()
     console.print(table)
     if not rows:
         console.print("nothing found", style="dim")
+
+
+def show_tree(overview: Overview) -> None:
+    """The ontology as counts and a tree: domains with their terms, classes under their parents."""
+    from rich.tree import Tree
+
+    def grown(tree: Tree, branches: Sequence[Branch]) -> None:
+        for branch in branches:
+            grown(tree.add(f"{branch.name}  {branch.label}"), branch.branches)
+
+    root = Tree(f"ontology {overview.version}: " + ", ".join(f"{n} {k}" for k, n in overview.counts.items()))
+    grown(root.add("classes"), overview.classes)
+    grown(root.add("domains"), overview.domains)
+    _console().print(root)
+
+
+def _console() -> Console:
+    """As wide as the terminal; wide enough for whole lines where there is none."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 220)
 
 
 def say_json(data: Any) -> None:
@@ -48,11 +74,11 @@ def complain(text: str) -> None:
 
 
 def shown(value: Any) -> str:
-    """A cell: four significant digits, times without nanoseconds, a dash for nothing."""
+    """A cell: six significant digits, times without nanoseconds, a dash for nothing."""
     if value is None or value == "":
         return "–"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.6g}"
     if isinstance(value, dict):
         return ", ".join(f"{key}={shown(inner)}" for key, inner in value.items())
     return str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ranvier.fabric.ingest import StepResult
+from ranvier.fabric.sinks import StepResult
 from ranvier.gateway.runtime.figures import Rate
 
 

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Sequence
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from ranvier.dtops.block_sums import BlockSums
@@ -83,7 +84,7 @@ class FidelityBook:
         sums.add_rows(self._rows(from_ns, to_ns, object_id))
         return sums
 
-    def _rows(self, from_ns: int, to_ns: int, object_id: str | None) -> object:
+    def _rows(self, from_ns: int, to_ns: int, object_id: str | None) -> pa.Table:
         tenant, network = self._keeper.plan.whose
         where = {"network": network} | ({} if object_id is None else {"object_id": object_id})
         return self._ledger.scan(SCORE_KIND, tenant, from_ns + 1, min(to_ns, FOREVER_NS - 1) + 1, where)
