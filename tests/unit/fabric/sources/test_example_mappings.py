@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from ranvier.fabric.sources.mappings.mappings import Mappings, load_mapping
 from ranvier.ontology.errors import InputError
 
@@ -24,5 +25,5 @@ def test_the_mappings_that_ship_fit_the_ontology(context):
     "text", ["not toml =", 'format = "unheard-of"', 'format = "pm-file"\nsurprise = 1', "format = []"]
 )
 def test_a_mapping_that_cannot_be_read_says_which_and_why(text):
-    with pytest.raises(InputError, match="mine.toml"):
+    with pytest.raises(InputError, match=r"mine\.toml"):
         load_mapping(text, "mine.toml")
