@@ -22,7 +22,8 @@ def quantiles_of(forecast: IssuedForecast, levels: Sequence[float]) -> list[Quan
         return []
     wanted = np.unique(np.asarray(levels, dtype=np.float64))
     if forecast.levels is None:
-        found = np.quantile(values, wanted)
+        # Members are equally likely, so no value lies between two of them: atoms stay atoms.
+        found = np.quantile(values, wanted, method="inverted_cdf")
     else:
         known = np.asarray(forecast.levels, dtype=np.float64)
         found = np.interp(wanted, known, values)
