@@ -6,10 +6,9 @@ open_archive ► Chronicle ► replay, once for each granularity ► Scoreboard 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ranvier.dtops.ports import Predictor
@@ -30,6 +29,8 @@ from ranvier.fabric.topology_change import NodeChange, RelationChange
 from ranvier.ontology.errors import InputError
 from ranvier.ontology.ontology import Ontology
 
+PM_FILE = "pm-file"
+Told = MeasurementReport | NodeChange | RelationChange
 KPIS = (
     "MDT.M1.RSRP", "MDT.M1.SINR", "MDT.M5.UEThpDl", "DRB.UEThpDl", "RRU.PrbTotDl", "DRB.MeanActiveUeDl",
     "RRC.ConnMean", "DRB.RlcSduDelayDl",
@@ -61,14 +62,6 @@ class Plan:
     weights: Mapping[str, float] | None = None
 
 
-@dataclass(slots=True)
-class _Intake:
-    """What reading the archive showed, for the report."""
-
-    files: int = 0
-    unreadable: Counter[str] = field(default_factory=Counter)
-
-
 def backtest(
     path: Path, predictors: Sequence[Predictor], ontology: Ontology, plan: Plan | None = None, *,
     theirs: Path | None = None, ledger: Ledger | None = None,
@@ -83,50 +76,53 @@ def backtest(
     if reports.REFERENCE not in [each.name for each in predictors]:
         raise InputError(f'a predictor named "{reports.REFERENCE}"', "none", "add it: it is the reference")
     with Chronicle() as chronicle:
-        intake = _read(path, chronicle, ontology, plan, progress)
-        return referee(chronicle, predictors, ontology, plan, theirs=theirs, ledger=ledger, progress=progress,
-                       archive=path.name, intake=intake)  # fmt: skip
+        read_archive(path, chronicle, ontology, plan, progress)
+        return referee(chronicle, predictors, ontology, plan, theirs=theirs, ledger=ledger, progress=progress)
 
 
-def _read(path: Path, chronicle: Chronicle, ontology: Ontology, plan: Plan, progress: Progress) -> _Intake:
-    intake, context = _Intake(), SourceContext(path.name, ontology)
-    for member in open_archive(path, context):
-        intake.files += 1
-        progress(f"reading {member.name}", 0.0)
-        _take_in(member, context, chronicle, plan, intake)
-    return intake
-
-
-def _take_in(
-    member: Member, context: SourceContext, chronicle: Chronicle, plan: Plan, intake: _Intake
+def read_archive(
+    path: Path, chronicle: Chronicle, ontology: Ontology, plan: Plan, progress: Progress = silent
 ) -> None:
-    """Put in a file's records. A row is known when it and all before it had been written; a counter file is
-    known as a whole, after its last period.
-    """
-    whole, known = [], 0
+    """Fill a chronicle from the user's files, each record with the time at which it was known."""
+    chronicle.census.archive, context = path.name, SourceContext(path.name, ontology)
+    for member in open_archive(path, context):
+        chronicle.census.files += 1
+        progress(f"reading {member.name}", 0.0)
+        if member.adapter is not None and member.adapter.name == PM_FILE:
+            _take_whole(member, context, chronicle, plan)
+        else:
+            _take_rows(member, context, chronicle)
+
+
+def _good(member: Member, context: SourceContext, chronicle: Chronicle) -> Iterator[Told]:
     for record in member.read(context):
         if not isinstance(record, Good):
-            intake.unreadable[record.letter.reason.split(";")[0][:100]] += 1
-            continue
-        payload = record.payload
-        if isinstance(payload, MeasurementReport):
-            known = max(known, payload.end_ns)
-            if payload.end_ns > payload.start_ns:
-                whole.append(payload)
-                continue
-        elif isinstance(payload, NodeChange | RelationChange):
-            known = max(known, payload.valid_from_ns)
-        else:
-            continue
+            chronicle.census.unreadable[record.letter.reason.split(";")[0][:100]] += 1
+        elif isinstance(record.payload, Told):
+            yield record.payload
+
+
+def _take_rows(member: Member, context: SourceContext, chronicle: Chronicle) -> None:
+    """A row or event is known when it and all before it in its file had been written."""
+    known = 0
+    for payload in _good(member, context, chronicle):
+        ended = payload.end_ns if isinstance(payload, MeasurementReport) else payload.valid_from_ns
+        known = max(known, ended)
         chronicle.add(payload, known)
-    for payload in whole:
-        chronicle.add(payload, known + int(plan.delivery_delay_s * SECOND_NS))
+
+
+def _take_whole(member: Member, context: SourceContext, chronicle: Chronicle, plan: Plan) -> None:
+    """A counter file is known as a whole, the delivery delay after its last period."""
+    told = list(_good(member, context, chronicle))
+    ends = [each.end_ns if isinstance(each, MeasurementReport) else each.valid_from_ns for each in told]
+    known = max(ends, default=0) + int(plan.delivery_delay_s * SECOND_NS)
+    for payload in told:
+        chronicle.add(payload, known)
 
 
 def referee(
     chronicle: Chronicle, predictors: Sequence[Predictor], ontology: Ontology, plan: Plan, *,
-    theirs: Path | None = None, ledger: Ledger | None = None, archive: str = "", intake: _Intake | None = None,
-    progress: Progress = silent,
+    theirs: Path | None = None, ledger: Ledger | None = None, progress: Progress = silent,
 ) -> Report:  # fmt: skip
     """The same on a Chronicle that is filled already."""
     started = time.monotonic()
@@ -144,7 +140,7 @@ def referee(
         for step_ns, quantities in sorted(strata.items()):
             stratum = _Stratum(chronicle, predictors, ontology, plan, step_ns, tuple(quantities))
             parts.append(stratum.run(theirs, sealed, progress))
-    return _put_together(parts, archive, chronicle, intake or _Intake(), time.monotonic() - started)
+    return _put_together(parts, chronicle, time.monotonic() - started)
 
 
 def _wanted(chronicle: Chronicle, plan: Plan) -> list[str]:
@@ -241,26 +237,25 @@ def _lags(horizon_steps: Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted({*between, *horizon_steps, -(-3 * longest // 2)}))
 
 
-def _put_together(
-    parts: Sequence[Report], archive: str, chronicle: Chronicle, intake: _Intake, took_s: float
-) -> Report:
+def _put_together(parts: Sequence[Report], chronicle: Chronicle, took_s: float) -> Report:
     """The reports of all granularities as one."""
     census = chronicle.census
     caveats = [text for part in parts for text in part.caveats]
     if len(parts) > 1:
         caveats.append(f"The archive holds {len(parts)} granularities; each was replayed by itself.")
-    for reason, count in intake.unreadable.most_common(3):
+    for reason, count in census.unreadable.most_common(3):
         caveats.append(f"{count:,} records could not be read: {reason}.")
     figures = {
-        "files": intake.files, "reports": census.reports, "values": census.values,
-        "records that could not be read": sum(intake.unreadable.values()), "objects": len(chronicle.objects),
+        "files": census.files, "reports": census.reports, "values": census.values,
+        "records that could not be read": sum(census.unreadable.values()), "objects": len(chronicle.objects),
         "seconds": round(took_s, 1),
     }  # fmt: skip
     for part in parts:
         for name, count in part.figures.items():
             figures[name] = figures.get(name, 0) + count
     return Report(
-        archive, census.first_ns, census.last_ns, parts[0].contenders, tuple(r for p in parts for r in p.rows),
+        census.archive, census.first_ns, census.last_ns, parts[0].contenders,
+        tuple(r for p in parts for r in p.rows),
         tuple(o for p in parts for o in p.overall), tuple(d for p in parts for d in p.differences),
         tuple(dict.fromkeys(caveats)), figures, parts[0].confidence,
     )  # fmt: skip

@@ -67,9 +67,9 @@ def _of_outcomes(rows: tuple[Row, ...]) -> Iterator[str]:
     if worst is not None and worst.with_outcome < SMALL_SHARE * worst.asked:
         share = worst.with_outcome / max(worst.asked, 1)
         yield (
-            f"{worst.fidelity.quantity} at {worst.fidelity.horizon_s:g} s: {1 - share:.0%} of the forecasts have no "
-            "outcome, because nothing was measured at that time. Whether they were right is unknown, and if values "
-            "go missing where service is bad, the scores flatter."
+            f"{worst.fidelity.quantity} at {worst.fidelity.horizon_s:g} s: {1 - share:.0%} of the forecasts have "
+            "no outcome, because nothing was measured at that time. Whether they were right is unknown, and if "
+            "values go missing where service is bad, the scores flatter."
         )
 
 
@@ -103,4 +103,7 @@ def _of_archive(chronicle: Chronicle, board: Scoreboard) -> Iterator[str]:
             "with a longer settling time they would."
         )
     if not any("latitude" in str(change.properties).lower() for _, change in chronicle.changes()):
-        yield "The archive gives no positions of cells, so nothing is said about where in the network a model fails."
+        yield (
+            "The archive gives no positions of cells, so nothing is said about where in the network a model "
+            "fails."
+        )

@@ -63,6 +63,9 @@ class Census:
     suspect: int = 0
     unfollowed: int = 0
     changes: int = 0
+    archive: str = ""
+    files: int = 0
+    unreadable: Counter[str] = field(default_factory=Counter)
     first_ns: int = 2**63 - 1
     last_ns: int = 0
 

@@ -133,26 +133,22 @@ class Frame:
 
 def rows_of(board: Scoreboard, frame: Frame) -> tuple[Row, ...]:
     """The table, ordered by KPI, horizon and contender."""
-    rows = []
-    for q, quantity in enumerate(board.quantities):
-        for h, horizon in enumerate(board.horizons_s):
-            for name in board.contenders:
-                window = Window(
-                    name, quantity, horizon, frame.from_ns, frame.to_ns, None, frame.confidence, frame.seed
-                )
-                found = fidelities.fidelity_of(
-                    window, board.sums[name][:, q, h], board.sums[REFERENCE][:, q, h]
-                )
-                rows.append(
-                    Row(
-                        found,
-                        frame.unit_of.get(quantity, ""),
-                        int(board.asked[q, h]),
-                        int(board.with_outcome[q, h]),
-                        int(board.answered[name][q, h]),
-                    )  # fmt: skip
-                )
-    return tuple(rows)
+    return tuple(
+        _row(board, frame, name, q, h)
+        for q in range(len(board.quantities))
+        for h in range(len(board.horizons_s))
+        for name in board.contenders
+    )
+
+
+def _row(board: Scoreboard, frame: Frame, name: str, q: int, h: int) -> Row:
+    quantity = board.quantities[q]
+    window = Window(
+        name, quantity, board.horizons_s[h], frame.from_ns, frame.to_ns, None, frame.confidence, frame.seed
+    )
+    found = fidelities.fidelity_of(window, board.sums[name][:, q, h], board.sums[REFERENCE][:, q, h])
+    unit, asked = frame.unit_of.get(quantity, ""), int(board.asked[q, h])
+    return Row(found, unit, asked, int(board.with_outcome[q, h]), int(board.answered[name][q, h]))
 
 
 def differences_of(board: Scoreboard, frame: Frame) -> tuple[Difference, ...]:

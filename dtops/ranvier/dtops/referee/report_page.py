@@ -108,9 +108,10 @@ def _calibration(report: Report, found: Sequence[Fidelity]) -> str:
             cells.append(f"<td>{pit_picture(f, _colour(report, model))}<br><span>{inside}</span></td>")
         lines.append(f"<tr><th>{escape(model)}</th>{''.join(cells)}</tr>")
     return (
-        f"<figure><table class='pits'><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-        "<figcaption>Where outcomes fell in the forecast distributions (randomised PIT). Flat on the dotted line is "
-        "calibrated; a hump is too wide, horns are too narrow. 80 % in band is right.</figcaption></figure>"
+        f"<figure><table class='pits'><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(lines)}"
+        "</tbody></table><figcaption>Where outcomes fell in the forecast distributions (randomised PIT). Flat on "
+        "the dotted line is calibrated; a hump is too wide, horns are too narrow. 80 % in band is right."
+        "</figcaption></figure>"
     )
 
 
@@ -143,10 +144,10 @@ def _method(report: Report) -> str:
     )
     versions = ", ".join(f"{name} {version}".strip() for name, version in report.contenders.items())
     return (
-        "<section class='method'><h2>How this was done</h2><p>The archive was replayed in the order in which it became "
-        "known. At each issue every contender got a copy of what was known then, and its forecast was sealed into a "
-        "hash chain before another record was read. All are scored on the points that every one of them forecast and "
-        "that have an outcome. Equations: <code>docs/fidelity.md</code>; columns and the Parquet of third parties: "
-        f"<code>docs/backtest.md</code>.</p><p class='small'>Contenders: {escape(versions)}.</p><ul class='figures'>"
-        f"{figures}</ul></section>"
+        "<section class='method'><h2>How this was done</h2><p>The archive was replayed in the order in which it "
+        "became known. At each issue every contender got a copy of what was known then, and its forecast was "
+        "sealed into a hash chain before another record was read. All are scored on the points that every one "
+        "of them forecast and that have an outcome. Equations: <code>docs/fidelity.md</code>; columns and the "
+        "Parquet of third parties: <code>docs/backtest.md</code>.</p>"
+        f"<p class='small'>Contenders: {escape(versions)}.</p><ul class='figures'>{figures}</ul></section>"
     )

@@ -14,7 +14,7 @@ WIDTH, LEFT, RIGHT, ROW = 680, 150, 58, 17
 def fidelity_picture(groups: Sequence[tuple[str, Sequence[Fidelity]]], order: Sequence[str]) -> str:
     """Fidelity with its interval for each contender, one group of lines for each horizon; 0 is climatology."""
     low = min([-0.25, *(f.fidelity.value for _, fs in groups for f in fs if math.isfinite(f.fidelity.value))])
-    low = max(low, -1.0)
+    low = max(low - 0.1, -1.1)
     parts, y = [], 22
     for label, found in groups:
         height = ROW * len(found)
@@ -38,7 +38,7 @@ def _at(x: float, low: float) -> float:
 def _tick(x: float, low: float, bottom: float) -> str:
     at = _at(x, low)
     kind = "zero" if x == 0 else "grid"
-    text = {0: "0 = climatology", 1: "1 = perfect"}.get(x, f"{x:g}".replace("-", "−"))
+    text = {0.0: "0 = climatology", 1.0: "1 = perfect"}.get(x, f"{x:g}".replace("-", "−"))
     return (
         f'<line class="{kind}" x1="{at:.1f}" x2="{at:.1f}" y1="16" y2="{bottom - 4:.1f}"/>'
         f'<text class="tick" x="{at:.1f}" y="11" text-anchor="middle">{text}</text>'

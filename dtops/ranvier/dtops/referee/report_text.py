@@ -70,16 +70,16 @@ def headline(report: Report) -> str:
     begin, end = (dt.datetime.fromtimestamp(t / 1e9, dt.UTC).date() for t in (report.from_ns, report.to_ns))
     figures = report.figures
     return (
-        f"{report.archive}: {figures.get('reports', 0):,} reports of {figures.get('objects', 0)} objects from {begin} "
-        f"to {end}; {figures.get('issues', 0):,} issues of sealed forecasts, {figures.get('points', 0):,} "
+        f"{report.archive}: {figures.get('reports', 0):,} reports of {figures.get('objects', 0)} objects from "
+        f"{begin} to {end}; {figures.get('issues', 0):,} issues of sealed forecasts, {figures.get('points', 0):,} "
         f"points with an outcome."
     )
 
 
 LEGEND = (
     "F = 1 − ΣCRPS / ΣCRPS of climatology: 1 is perfect, 0 no better than climatology. Brackets: the {level:.0%} "
-    "interval of a block bootstrap. ★ best and surely so, ☆ best, but the interval of a difference holds 0. In 80 % "
-    "band: 80 % is calibrated. Hits: medians within the tolerance (“twinning precision”). PIT flat: the "
+    "interval of a block bootstrap. ★ best and surely so, ☆ best, but the interval of a difference holds 0. In "
+    "80 % band: 80 % is calibrated. Hits: medians within the tolerance (“twinning precision”). PIT flat: the "
     "distributions are as wide as they should be, as far as these blocks can tell."
 )
 

@@ -237,17 +237,12 @@ class _Reader:
             place = np.array(members)
             if "model_version" in batch.schema.names:
                 self.versions[model] = str(batch["model_version"][members[0]])
-            self.bundles.setdefault((model, levels, size), []).append(
-                _Bundle(
-                    model,
-                    np.frombuffer(levels) if levels else None,
-                    np.array(target),
-                    column[place],
-                    step[place],
-                    number[place],
-                    source.flat[source.start[place][:, None] + np.arange(size)],
-                )  # fmt: skip
+            values = source.flat[source.start[place][:, None] + np.arange(size)]
+            own_levels = np.frombuffer(levels) if levels else None
+            bundle = _Bundle(
+                model, own_levels, np.array(target), column[place], step[place], number[place], values
             )
+            self.bundles.setdefault((model, levels, size), []).append(bundle)
 
 
 @dataclass(frozen=True, slots=True)
