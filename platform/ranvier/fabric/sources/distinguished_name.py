@@ -15,12 +15,12 @@ def escaped(value: str) -> str:
 
 def parts(name: str) -> list[str]:
     """The relative names, the outermost first."""
-    return _COMMA.split(name)
+    return name.split(",") if "\\" not in name else _COMMA.split(name)
 
 
 def joined(*names: str) -> str:
     """Names one below the other; empty ones are left out."""
-    return ",".join(name.strip() for name in names if name.strip())
+    return ",".join([name.strip() for name in names if name.strip()])
 
 
 def below(prefix: str, element: str, local: str) -> str:

@@ -37,6 +37,7 @@ class PmGroup:
         self._mapping = _mapping_of(state.vendor, context)
         self._missing = frozenset(self._mapping.missing)
         self._plans: dict[str, Plan] = {}
+        self._classes = dict(self._mapping.classes)
         self._ignored: set[str] = set()
         self._fault = ""
         try:
@@ -121,9 +122,12 @@ class PmGroup:
         return plan
 
     def _class_of(self, object_id: str) -> str:
-        given = parts(object_id)[-1].partition("=")[0].strip()
-        declared = self._mapping.classes.get(given)
-        return self._context.ontology.class_of(object_id) if declared is None else declared
+        given, _, identity = parts(object_id)[-1].partition("=")
+        found = self._classes.get(given.strip())
+        if found is None or not identity.strip():
+            found = self._context.ontology.class_of(object_id)
+            self._classes[given.strip()] = found
+        return found
 
     def _bad(self, raw: bytes, reason: str, position: str, only: tuple[str, ...] | None) -> Bad:
         kept = msgspec.structs.replace(self._state, only=only)

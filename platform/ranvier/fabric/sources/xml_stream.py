@@ -7,6 +7,7 @@ one element may not grow beyond a budget. What breaks comes as one XmlBreak, aft
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import IO, Any
 
 from lxml import etree
@@ -82,6 +83,7 @@ def free(element: Element) -> None:
             del parent[0]
 
 
+@lru_cache(maxsize=256)
 def local(tag: str) -> str:
     """The name without its namespace."""
     return tag.rpartition("}")[2]
