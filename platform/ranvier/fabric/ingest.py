@@ -24,7 +24,7 @@ from ranvier.fabric.ports import Consumer, Entry, EventLog, GraphStore, Offsets,
 from ranvier.fabric.refusals import Refusals
 from ranvier.fabric.sinks import GraphSink, P, SeriesSink, Sink, StepResult
 from ranvier.fabric.twin_lag import LagFigures, TwinLag
-from ranvier.ontology.errors import InputError, OntologyError
+from ranvier.ontology.errors import InputError, OntologyError, StoreError
 from ranvier.ontology.ontology import Ontology
 
 SERIES, GRAPH = "series", "graph"
@@ -82,9 +82,10 @@ class SinkLoop(Generic[P]):
         self._sink, self._batch = sink, batch
         self._consumer: Consumer = log.consumer(group, sink.topics)
         self._refusals = Refusals(log, group)
-        places = {place for topic in sink.topics for place in log.offsets(topic)}
+        ends = {place: end for topic in sink.topics for place, end in log.offsets(topic).items()}
         # A place that the sink does not know starts at 0, whatever was committed: the sink may be a new one.
-        self._goes_on: dict[tuple[str, int], int] = {**dict.fromkeys(places, 0), **sink.offsets()}
+        self._goes_on: dict[tuple[str, int], int] = {**dict.fromkeys(ends, 0), **sink.offsets()}
+        _check_reach(group, self._goes_on, ends)
         self._consumer.seek(self._goes_on)
         self._refusals.look_back(self._goes_on)
 
@@ -140,6 +141,18 @@ class SinkLoop(Generic[P]):
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+
+def _check_reach(group: str, goes_on: Offsets, ends: Offsets) -> None:
+    """Raises StoreError where the store is ahead of the log: it would pass over what the log takes next."""
+    ahead = [place for place, offset in goes_on.items() if offset > ends.get(place, 0)]
+    if ahead:
+        topic, part = ahead[0]
+        raise StoreError(
+            f"a log that reaches where the {group} store goes on ({topic}/{part}, {goes_on[ahead[0]]})",
+            f"one that ends at {ends.get(ahead[0], 0)}",
+            "restore the log, or move the store's file away to fill it from this log",
+        )
 
 
 def _after(records: Sequence[Record]) -> dict[tuple[str, int], int]:

@@ -45,7 +45,7 @@ def claim(folder: Path) -> duckdb.DuckDBPyConnection:
             connection = duckdb.connect(
                 str(folder / FILE),
                 config={
-                    "memory_limit": "256MB", "threads": 2, "temp_directory": str(folder / "spill"),
+                    "memory_limit": "128MB", "threads": 2, "temp_directory": str(folder / "spill"),
                     "autoinstall_known_extensions": False,
                 },
             )  # fmt: skip

@@ -35,7 +35,7 @@ class ParquetLedger:
     segment_rows, segment_bytes  the recent rows of a kind become a segment once they are this many or large
     """
 
-    def __init__(self, folder: Path, segment_rows: int = 100_000, segment_bytes: int = 2**25) -> None:
+    def __init__(self, folder: Path, segment_rows: int = 100_000, segment_bytes: int = 2**24) -> None:
         self.folder, self._segment_rows, self._segment_bytes = folder, segment_rows, segment_bytes
         self._appending = threading.RLock()
         self._heads: dict[str, _Head] = {}

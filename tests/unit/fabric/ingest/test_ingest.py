@@ -283,6 +283,16 @@ def test_a_store_that_was_lost_is_filled_again_from_the_log(world: World) -> Non
     assert len(world.letters()) == 1
 
 
+def test_a_log_that_was_lost_is_noticed_before_anything_is_passed_over(world: World) -> None:
+    publish(world.log, [report(1)], "x", 4)
+    world.ingest.drain(9)
+    world.close()
+    for path in world.folder.glob("log.db*"):
+        path.unlink()
+    with pytest.raises(StoreError, match="series store goes on"):
+        world.open()
+
+
 def test_a_step_takes_no_more_than_its_batch(world: World) -> None:
     publish(world.log, (report(n) for n in range(100)), "x", 4)
     assert [world.ingest.step(9).records for _ in range(3)] == [8, 8, 8]
