@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { count, duration, fidelity, percent, rate, rounded, withUnit } from "../src/pure/numbers.ts";
+import { count, difference, duration, fidelity, percent, rate, rounded, withUnit } from "../src/pure/numbers.ts";
 
 describe("rounded", () => {
   it.each([
@@ -44,4 +44,8 @@ it("lines fidelities up with two decimals and never shows minus nought", () => {
 
 it("leaves out the unit of bare numbers and of what is absent", () => {
   expect([withUnit(3, "1"), withUnit(3, "kbit/s"), withUnit(null, "dBm"), percent(0.814)]).toEqual(["3", "3 kbit/s", "–", "81 %"]);
+});
+
+it("takes a difference below a thousandth of the unit for nought", () => {
+  expect([difference(0.0000813, "1"), difference(-0.00271, "dB"), difference(null, "dB")]).toEqual(["0", "−0.003 dB", "–"]);
 });

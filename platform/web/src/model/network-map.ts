@@ -68,6 +68,17 @@ export function networkMap(
 }
 
 // ---------------------------------------------------------------- nodes
+/** The ManagedElement that stands there, since a position may be given for the cell alone. */
+function siteName(id: string): string {
+  return rdns(id).find((rdn) => rdn.type === "ManagedElement")?.value ?? shortName(id);
+}
+
+/** The network's own name: the SubNetwork that all cells are in, if it is one. */
+export function networkName({ cells }: NetworkMap): string | null {
+  const names = new Set(cells.map((cell) => rdns(cell.id).find((rdn) => rdn.type === "SubNetwork")?.value));
+  return names.size === 1 ? ([...names][0] ?? null) : null;
+}
+
 /** The DU and CU parts of one NR cell as one, by ManagedElement and local id. */
 function joinParts(nodes: readonly NodeItem[]): { id: string; members: string[] }[] {
   const groups = new Map<string, NodeItem[]>();
@@ -183,7 +194,7 @@ function geographic(parts: readonly { id: string; members: string[] }[], ueNodes
     const at = located.get(part.id);
     if (!at) return []; // Without a place it cannot be drawn among those that have one; the list still has it.
     const place = localMetres(at.latitude, at.longitude, origin);
-    sites.set(`${at.latitude},${at.longitude}`, { id: at.site, label: shortName(at.site), place });
+    sites.set(`${at.latitude},${at.longitude}`, { id: at.site, label: siteName(at.site), place });
     return [cellAt(part, place, byId, azimuth(part.members, byId, children))];
   });
   const between = spacing([...sites.values()].map((site) => site.place));

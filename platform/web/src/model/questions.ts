@@ -2,7 +2,7 @@
 
 import { computed } from "@preact/signals";
 import * as api from "../api/client.ts";
-import type { OutcomeItem, Point, QuantityItem } from "../api/wire.ts";
+import type { FidelityItem, OutcomeItem, Point, QuantityItem } from "../api/wire.ts";
 import { nowMs } from "./live-state.ts";
 import { type NetworkMap, networkMap } from "./network-map.ts";
 import { resource } from "./resource.ts";
@@ -100,20 +100,29 @@ async function askTrack(object_id: string, quantity: string, horizon_s: number, 
 }
 
 // ---------------------------------------------------------------- fidelity
-export const HISTORY_MS = 60 * MINUTE_MS;
+const HISTORY_MS = 90 * MINUTE_MS;
 
-export const history = resource(() => {
+export interface FidelityHistory {
+  /** Windows of a minute: how it goes just now, too short for an interval. */
+  minutes: FidelityItem[];
+  /** Windows long enough for an interval: at least eight blocks of its bootstrap. */
+  windows: FidelityItem[];
+}
+
+export const history = resource<FidelityHistory>(() => {
   const [quantity, horizon_s] = [chosen.quantity.value, chosen.horizon.value];
   if (quantity === null || horizon_s === null) return null;
-  return {
-    key: JSON.stringify([quantity, horizon_s]),
-    ask: () => {
-      const step_s = 120;
-      const from = Math.floor((nowMs.peek() - HISTORY_MS) / (step_s * 1000)) * step_s * 1000;
-      return api.fidelityHistory({ quantity, horizon_s, step_s, from: new Date(from).toISOString() });
-    },
-  };
+  return { key: JSON.stringify([quantity, horizon_s]), ask: () => askHistory(quantity, horizon_s) };
 }, 15_000);
+
+async function askHistory(quantity: string, horizon_s: number): Promise<FidelityHistory> {
+  const ask = async (step_s: number) => {
+    const from = Math.floor((nowMs.peek() - HISTORY_MS) / (step_s * 1000)) * step_s * 1000;
+    return (await api.fidelityHistory({ quantity, horizon_s, step_s, from: new Date(from).toISOString() })).items;
+  };
+  const [minutes, windows] = await Promise.all([ask(60), ask(240)]);
+  return { minutes, windows };
+}
 
 // ---------------------------------------------------------------- what colours the map
 const MOST_READ = 240;

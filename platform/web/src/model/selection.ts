@@ -34,15 +34,13 @@ function pick<T>(wish: T | null, known: readonly T[], otherwise: T | undefined):
   return otherwise ?? known[0] ?? null;
 }
 
-/** The quantity with the most scored pairs that has a fidelity: something to see at once. */
+/** What operators look at first, of a cell and of a drive test. */
+const FIRST = ["RRU.PrbTotDl", "DRB.UEThpDl", "MDT.M1.RSRP"];
+
+/** The first of these that has a fidelity, else any that has: something to see at once. */
 function favourite(): string | undefined {
-  const pairs = new Map<string, number>();
-  for (const row of fidelityNow.value) {
-    if (row.fidelity.value !== null && row.model !== "climatology") pairs.set(row.quantity, (pairs.get(row.quantity) ?? 0) + row.n);
-  }
-  const most = Math.max(...pairs.values());
-  // Many quantities have about as many pairs: the order of names keeps the choice from flickering.
-  return [...pairs.keys()].sort().find((name) => pairs.get(name)! >= 0.7 * most);
+  const defined = new Set(fidelityNow.value.filter((row) => row.fidelity.value !== null && row.model !== "climatology").map((row) => row.quantity));
+  return FIRST.find((name) => defined.has(name)) ?? [...defined].sort()[0];
 }
 
 export function keepInAddress(): void {

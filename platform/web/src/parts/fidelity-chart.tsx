@@ -7,7 +7,7 @@ import { axes, CURSOR } from "../draw/axes.ts";
 import { Chart } from "../draw/chart.tsx";
 import { cssColour, faded } from "../draw/css-colour.ts";
 import { forecastsScored } from "../model/live-state.ts";
-import { history, quantityInfo } from "../model/questions.ts";
+import { type FidelityHistory, history, quantityInfo } from "../model/questions.ts";
 import * as chosen from "../model/selection.ts";
 import { theme } from "../model/theme.ts";
 import { bandColumns } from "../pure/bands.ts";
@@ -20,13 +20,13 @@ const HEIGHT = 232;
 const FLOOR = -1;
 
 export function FidelityChart() {
-  const items = history.data.value?.items ?? [];
+  const found = history.data.value;
   const quantity = chosen.quantity.value;
   const horizon = chosen.horizon.value;
   const what = quantity === null ? "" : `${quantityInfo(quantity).label}, ${duration(horizon)} ahead`;
   return (
     <Panel name="fidelity-chart" title="Fidelity over time" hint={what}>
-      {drawable(items) ? <Lines items={items} what={what} /> : <Empty />}
+      {found && drawable(found.minutes) ? <Lines found={found} what={what} /> : <Empty />}
     </Panel>
   );
 }
@@ -36,19 +36,19 @@ const drawable = (items: readonly FidelityItem[]) => items.some((item) => item.f
 function Empty() {
   if (history.error.value) return <Awaited>Fidelity could not be read: {history.error.value}</Awaited>;
   if (forecastsScored.value === 0) return <Awaited>No forecast has met its outcome yet. The first scores come one horizon after the first forecasts.</Awaited>;
-  const reason = history.data.value?.items.find((item) => item.fidelity.undefined)?.fidelity.undefined;
+  const reason = history.data.value?.minutes.find((item) => item.fidelity.undefined)?.fidelity.undefined;
   return <Awaited>{reason ? `Undefined so far: ${reason}.` : "Reading fidelity…"}</Awaited>;
 }
 
-function Lines({ items, what }: { items: readonly FidelityItem[]; what: string }) {
+function Lines({ found, what }: { found: FidelityHistory; what: string }) {
   const dark = theme.value === "dark";
   const selected = chosen.model.value;
   // Climatology is the yardstick itself: 0 by definition, drawn as the line at 0.
-  const models = [...new Set(items.map((item) => item.model))].filter((name) => name !== "climatology").sort();
+  const models = [...new Set(found.minutes.map((item) => item.model))].filter((name) => name !== "climatology").sort();
   const names = models.join("\n");
   const colours = useMemo(() => modelColours(models, dark), [names, dark]);
   const options = useMemo(() => chartOptions(models, colours, selected), [names, dark, selected]);
-  const data = useMemo(() => columns(items, models), [items, names]);
+  const data = useMemo(() => columns(found, models), [found, names]);
   return (
     <>
       <Chart options={options} data={data} height={HEIGHT} label={`Fidelity of ${models.join(", ")}: ${what}`} />
@@ -56,40 +56,49 @@ function Lines({ items, what }: { items: readonly FidelityItem[]; what: string }
         {models.map((name) => (
           <li key={name}>
             <button type="button" aria-pressed={name === selected} onClick={() => chosen.chooseModel(name)}>
-              <i style={{ background: colours.get(name) }} /> {name} <b>{fidelity(latest(items, name))}</b>
+              <i style={{ background: colours.get(name) }} /> {name}
             </button>
           </li>
         ))}
-        <li class="dim">1 is perfect · 0 is climatology, what is usual · band: 90 % interval</li>
+        <li class="dim">1 perfect · 0 as climatology · dots: each minute · line with 90 % interval: each 4 min</li>
       </ul>
     </>
   );
 }
 
-function latest(items: readonly FidelityItem[], model: string): number | null {
-  return items.filter((item) => item.model === model && item.fidelity.value !== null).at(-1)?.fidelity.value ?? null;
-}
-
-function columns(items: readonly FidelityItem[], models: readonly string[]): uPlot.AlignedData {
-  const lines = models.map((name) =>
+function columns({ minutes, windows }: FidelityHistory, models: readonly string[]): uPlot.AlignedData {
+  const of = (items: readonly FidelityItem[], name: string) =>
     items
       .filter((item) => item.model === name)
-      .map((item) => ({ atMs: Date.parse(item.window_to ?? item.window_from), value: item.fidelity.value, low: item.fidelity.low, high: item.fidelity.high })),
-  );
-  return bandColumns(lines) as uPlot.AlignedData;
+      .map((item) => ({ atMs: middleMs(item), value: item.fidelity.value, low: item.fidelity.low, high: item.fidelity.high }));
+  const made = bandColumns(models.flatMap((name) => [of(windows, name), of(minutes, name)]));
+  // Of the minutes only the value is drawn.
+  return [made[0], ...made.slice(1).filter((_, i) => i % 6 < 3 || i % 6 === 4)] as uPlot.AlignedData;
 }
 
+const middleMs = (item: FidelityItem) => (Date.parse(item.window_from) + Date.parse(item.window_to ?? item.window_from)) / 2;
+
 function chartOptions(models: readonly string[], colours: ReadonlyMap<string, string>, selected: string | null): Omit<uPlot.Options, "width" | "height"> {
+  const edge: uPlot.Series = { width: 0, points: { show: false }, stroke: "transparent" };
   const lines = models.flatMap((name): uPlot.Series[] => {
     const colour = colours.get(name)!;
-    const edge: uPlot.Series = { width: 0, points: { show: false }, stroke: "transparent" };
-    return [edge, { stroke: colour, width: name === selected ? 2.2 : 1.3, label: name, points: { show: true, size: name === selected ? 4 : 3, fill: colour, width: 0 } }, edge];
+    const dots = faded(colour, name === selected ? 0.75 : 0.4);
+    return [
+      edge,
+      { stroke: colour, width: name === selected ? 2.4 : 1.4, points: { show: false } },
+      edge,
+      { width: 0, stroke: "transparent", points: { show: true, size: 4, fill: dots, width: 0 } },
+    ];
   });
   return {
     series: [{}, ...lines],
-    bands: models.map((name, i) => ({ series: [3 * i + 3, 3 * i + 1] as uPlot.Band.Bounds, fill: faded(colours.get(name)!, name === selected ? 0.24 : 0.1) })),
+    bands: models.map((name, i) => ({ series: [4 * i + 3, 4 * i + 1] as uPlot.Band.Bounds, fill: faded(colours.get(name)!, name === selected ? 0.24 : 0.12) })),
     axes: axes("", (v) => fidelity(v)),
-    scales: { y: { range: (_, low, high) => [Math.max(FLOOR, Math.min(-0.1, low ?? 0) - 0.05), Math.min(1, Math.max(0.5, high ?? 1) + 0.1)] } },
+    scales: {
+      // At first there are a minute or two: drawn within ten, so that they are not as wide as the page.
+      x: { range: (_, first, last) => [Math.min(first, last - 600), last + 30] },
+      y: { range: (_, low, high) => [Math.max(FLOOR, Math.min(-0.1, low ?? 0) - 0.05), Math.min(1, Math.max(0.5, high ?? 1) + 0.1)] },
+    },
     legend: { show: false },
     cursor: CURSOR,
     hooks: { drawAxes: [yardstick] },

@@ -5,7 +5,7 @@ import { fidelityNow, figures } from "../model/live-state.ts";
 import { quantityInfo } from "../model/questions.ts";
 import * as chosen from "../model/selection.ts";
 import { theme } from "../model/theme.ts";
-import { count, duration, fidelity, percent, withUnit } from "../pure/numbers.ts";
+import { count, difference, duration, fidelity, percent } from "../pure/numbers.ts";
 import { modelColours } from "../pure/series-colour.ts";
 import { Awaited, Panel } from "./panel.tsx";
 
@@ -97,7 +97,7 @@ function Figures({ row, unit, colour }: { row: FidelityItem; unit: string; colou
         <Interval value={value} low={low} high={high} colour={colour} />
       </td>
       <td class={`num ${off ? "off" : ""}`}>{percent(row.coverage80.value)}</td>
-      <td class="num">{withUnit(row.bias.value, unit)}</td>
+      <td class="num">{difference(row.bias.value, unit)}</td>
       <td class="num">{percent(row.precision.value)}</td>
     </>
   );

@@ -4,6 +4,8 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { connection } from "../api/live.ts";
 import { figures, nowMs } from "../model/live-state.ts";
+import { networkName } from "../model/network-map.ts";
+import { map } from "../model/questions.ts";
 import { theme, toggleTheme } from "../model/theme.ts";
 import { ago, clock } from "../pure/time.ts";
 
@@ -16,7 +18,8 @@ export function Header() {
         <Mark /> Ranvier
       </h1>
       <div class="whose">
-        <strong>{f ? f.feed : "…"}</strong>
+        <strong>{f ? ((map.value && networkName(map.value)) ?? f.feed) : "…"}</strong>
+        {f && !f.feed_emulated && <span class="dim">{f.feed}</span>}
         {f?.feed_emulated && (
           <span class="badge emulated" title="These measurements are made by a built-in emulator. No real network is behind them.">
             emulated network

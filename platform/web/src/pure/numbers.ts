@@ -54,6 +54,11 @@ export function fidelity(value: number | null | undefined): string {
   return signed(text === "-0.00" ? "0.00" : text);
 }
 
+/** A difference with its unit: what is below a thousandth of it is nought. */
+export function difference(value: number | null | undefined, unit: string): string {
+  return withUnit(value == null ? value : Math.abs(value) < 0.0005 ? 0 : Number(value.toFixed(3)), unit);
+}
+
 /** `value` with its unit; "1" and "" are the units of bare numbers. */
 export function withUnit(value: number | null | undefined, unit: string): string {
   const text = rounded(value);
