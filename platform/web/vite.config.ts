@@ -2,7 +2,7 @@ import { defineConfig } from "vite";
 import { mockApi } from "./mock/plugin.ts";
 
 // `npm run dev` passes API calls on to a running platform; `npm run mock` answers them itself.
-const platform = process.env["RANVIER_URL"] ?? "http://127.0.0.1:8080";
+const platform = process.env["RANVIER_URL"] ?? "http://127.0.0.1:8321";
 const mocked = process.env["RANVIER_MOCK"] === "1";
 
 export default defineConfig({

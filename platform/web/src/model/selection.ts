@@ -13,7 +13,7 @@ export const colourBy = signal<"value" | "fidelity">(given.get("colour") === "fi
 
 const distinct = <T>(values: readonly T[]): T[] => [...new Set(values)];
 
-export const quantitiesScored = computed(() => distinct(fidelityNow.value.map((row) => row.quantity)).sort());
+export const quantitiesScored = computed(() => distinct(fidelityNow.value.map((row) => row.quantity)).sort(byInterest));
 export const horizonsScored = computed(() => distinct(fidelityNow.value.map((row) => row.horizon_s)).sort((a, b) => a - b));
 export const modelsScored = computed(() => distinct(fidelityNow.value.map((row) => row.model)).sort());
 
@@ -37,10 +37,16 @@ function pick<T>(wish: T | null, known: readonly T[], otherwise: T | undefined):
 /** What operators look at first, of a cell and of a drive test. */
 const FIRST = ["RRU.PrbTotDl", "DRB.UEThpDl", "MDT.M1.RSRP"];
 
+/** Orders names of quantities: those that operators look at first, then by name. */
+export function byInterest(a: string, b: string): number {
+  const rank = (name: string) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
+  return rank(a) - rank(b) || a.localeCompare(b);
+}
+
 /** The first of these that has a fidelity, else any that has: something to see at once. */
 function favourite(): string | undefined {
   const defined = new Set(fidelityNow.value.filter((row) => row.fidelity.value !== null && row.model !== "climatology").map((row) => row.quantity));
-  return FIRST.find((name) => defined.has(name)) ?? [...defined].sort()[0];
+  return [...defined].sort(byInterest)[0];
 }
 
 export function keepInAddress(): void {

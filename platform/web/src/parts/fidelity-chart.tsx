@@ -60,7 +60,7 @@ function Lines({ found, what }: { found: FidelityHistory; what: string }) {
             </button>
           </li>
         ))}
-        <li class="dim">1 perfect · 0 as climatology · dots: each minute · line with 90 % interval: each 4 min</li>
+        <li class="dim">1 perfect · 0 climatology · dots 1 min · line and 90 % interval 4 min</li>
       </ul>
     </>
   );
@@ -101,8 +101,27 @@ function chartOptions(models: readonly string[], colours: ReadonlyMap<string, st
     },
     legend: { show: false },
     cursor: CURSOR,
-    hooks: { drawAxes: [yardstick] },
+    hooks: { drawAxes: [yardstick], draw: [(plot) => models.forEach((name, i) => whiskers(plot, 4 * i + 1, colours.get(name)!))] },
   };
+}
+
+/** Each interval as an upright line, since a band needs two neighbours to be seen. */
+function whiskers(plot: uPlot, low: number, colour: string): void {
+  const { ctx } = plot;
+  ctx.save();
+  ctx.strokeStyle = faded(colour, 0.5);
+  ctx.lineWidth = 2 * devicePixelRatio;
+  plot.data[0].forEach((seconds, i) => {
+    const ends = [plot.data[low]?.[i], plot.data[low + 2]?.[i]];
+    if (ends.some((end) => end === null || end === undefined)) return;
+    const x = plot.valToPos(seconds, "x", true);
+    const [from, to] = ends.map((end) => plot.valToPos(Math.max(end!, plot.scales["y"]!.min ?? end!), "y", true));
+    ctx.beginPath();
+    ctx.moveTo(x, from!);
+    ctx.lineTo(x, to!);
+    ctx.stroke();
+  });
+  ctx.restore();
 }
 
 function yardstick(plot: uPlot): void {

@@ -126,5 +126,5 @@ function byQuantity(rows: readonly FidelityItem[]): Map<string, FidelityItem[]> 
 function ordered(rows: readonly FidelityItem[]): FidelityItem[] {
   return rows
     .filter((row) => row.object_id === null)
-    .sort((a, b) => a.quantity.localeCompare(b.quantity) || a.horizon_s - b.horizon_s || a.model.localeCompare(b.model));
+    .sort((a, b) => chosen.byInterest(a.quantity, b.quantity) || a.horizon_s - b.horizon_s || a.model.localeCompare(b.model));
 }
