@@ -2,8 +2,7 @@
 
     python examples/predictor.py path/to/your/drive-tests.zip
 
-This one is a random walk whose steps are as wide as the recent ones; put your simulator in its place. It is
-handed a TwinState (what was known then, nothing later) and returns a distribution for every target.
+It is handed a TwinState (what was known then, nothing later): put your simulator in place of the walk.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from ranvier.aiops.baselines.persistence import Persistence, last_value
 from ranvier.dtops.forecast import Forecast
 from ranvier.dtops.referee.backtest import backtest
 from ranvier.dtops.referee.report_text import table_of
-from ranvier.dtops.scoring.crps import crps
 from ranvier.dtops.twin_state import TwinState
 from ranvier.ontology.ontology import load
 
@@ -45,9 +43,7 @@ class RandomWalk:
             values, step_ns=state.step_ns,
         )  # fmt: skip
 
-    def loss(self, forecast: Forecast, outcomes: np.ndarray) -> np.ndarray:
-        """The score (n, h) that it could be trained by."""
-        return crps(forecast.values, forecast.levels, outcomes, forecast.tail)
+    loss = Persistence.loss  # CRPS, the score that it could be trained by
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ranvier.dtops.fidelity import Fidelity, Window, fidelity_of
@@ -59,19 +60,19 @@ class BlockSums:
         if not len(rows):
             return
         axes, statistics = self.axes, statistics_of(rows)
-        columns = [rows[name].to_pylist() for name in ("model", "quantity", "horizon_s")]
-        known = [{name: i for i, name in enumerate(each)} for each in (axes.models, axes.quantities)]
-        horizon = {horizon: i for i, horizon in enumerate(axes.horizons_s)}
-        places = np.array(
+        places = np.stack(
             [
-                (known[0].get(m, -1), known[1].get(q, -1), horizon.get(h, -1))
-                for m, q, h in zip(*columns, strict=True)
-            ]
+                _places(rows["model"], pa.array(axes.models, pa.string())),
+                _places(rows["quantity"], pa.array(axes.quantities, pa.string())),
+                _places(rows["horizon_s"], pa.array(axes.horizons_s, pa.float64())),
+            ],
+            axis=1,
         )
         blocks = (rows["time_ns"].to_numpy() - 1) // axes.block_ns
-        usable = (places >= 0).all(axis=1)
-        for block in np.unique(blocks[usable]).tolist():
-            of = usable & (blocks == block)
+        usable = np.flatnonzero((places >= 0).all(axis=1))
+        order = usable[np.argsort(blocks[usable], kind="stable")]
+        for of in np.split(order, np.flatnonzero(np.diff(blocks[order])) + 1) if len(order) else ():
+            block = int(blocks[of[0]])
             sums = np.zeros(self._shape())
             np.add.at(sums, tuple(places[of].T), statistics[of])
             self.sums[block] = self.sums.get(block, np.zeros(self._shape())) + sums
@@ -98,3 +99,9 @@ class BlockSums:
             for m, model in enumerate(axes.models)
             if (models is None or model in models) and window[:, m, q, h, COUNT].sum() > 0
         ]  # fmt: skip
+
+
+def _places(column: pa.ChunkedArray, known: pa.Array) -> NDArray[np.int64]:
+    """(p,) where each value is among the known ones; −1 where it is not."""
+    found = pc.index_in(column, value_set=known)
+    return np.asarray(pc.fill_null(found, -1).to_numpy().astype(np.int64))

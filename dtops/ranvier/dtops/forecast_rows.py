@@ -6,11 +6,13 @@ lists the columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ranvier.dtops.forecast import Forecast, Tail, Target
 
@@ -62,32 +64,124 @@ def _same(value: str | int, rows: int) -> pa.Array:
 def forecasts_of(rows: pa.Table) -> list[Forecast]:
     """The Forecasts that rows came from: one for each model, version and issue, in order of first sight.
 
-    Rows of one model and issue need one set of levels; those with another set become a Forecast of their own.
+    Rows of one model and issue need one set of levels, or samples of one size; those with another become a
+    Forecast of their own.
     """
-    groups: dict[tuple[object, ...], list[dict[str, object]]] = {}
-    for row in rows.to_pylist():
-        levels = None if row["levels"] is None else tuple(row["levels"])
-        size = len(row["values"]) if row["values"] is not None else None
-        kind = (*(row[name] for name in SCHEMA.names[:8]), row["tail"], levels)
-        groups.setdefault(kind, []).append(row | {"size": size})
-    return [_forecast(kind, members) for kind, members in groups.items()]
+    if not len(rows):
+        return []
+    values, levels = _Lists.of(rows["values"]), _Lists.of(rows["levels"])
+    names = [*SCHEMA.names[:8], "tail"]
+    columns = [_codes(rows[name]) for name in names]
+    kind = _joined([*columns, levels.codes()])
+    sizes = np.where(values.given, values.lengths, -1)
+    pairs = _joined([_codes(rows["object_id"]), _codes(rows["quantity"])])
+    reader = _Reader(rows, values, levels, pairs)
+    found: list[tuple[int, Forecast]] = []
+    for members in _groups(kind):
+        size = sizes[members]
+        size[size < 0] = min(size[size >= 0], default=1)
+        for each in np.unique(size).tolist():
+            own = members[size == each]
+            found.append((int(own[0]), reader.forecast(own, each)))
+    return [forecast for _, forecast in sorted(found, key=lambda pair: pair[0])]
 
 
-def _forecast(kind: tuple[object, ...], members: list[dict[str, object]]) -> Forecast:
-    tenant, network, twin, issued, known, step, model, version, tail, levels = kind
-    targets = list(dict.fromkeys(Target(str(r["object_id"]), str(r["quantity"])) for r in members))
-    horizons = list(dict.fromkeys(cast(float, r["horizon_s"]) for r in members))
-    size = max((cast(int, r["size"]) for r in members if r["size"] is not None), default=1)
-    size = len(cast(tuple[float, ...], levels)) if levels is not None else size
-    values = np.full((len(targets), len(horizons), size), np.nan)
-    row_of = {target: i for i, target in enumerate(targets)}
-    column_of = {horizon: i for i, horizon in enumerate(horizons)}
-    for r in members:
-        if r["values"] is not None:
-            i = row_of[Target(str(r["object_id"]), str(r["quantity"]))]
-            values[i, column_of[cast(float, r["horizon_s"])]] = r["values"]
-    return Forecast(
-        str(model), str(version), cast(int, issued), cast(int, known), tuple(targets), tuple(horizons), values,
-        None if levels is None else np.array(levels), cast(Tail, tail), cast(int, step), str(twin),
-        str(tenant), str(network),
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """A column of lists of numbers: where each begins, how long it is, and which are null."""
+
+    flat: NDArray[np.float64]
+    begins: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    given: NDArray[np.bool_]
+
+    @staticmethod
+    def of(column: pa.ChunkedArray) -> _Lists:
+        lists = column.combine_chunks()
+        offsets = lists.offsets.to_numpy().astype(np.int64)
+        given = lists.is_valid().to_numpy(zero_copy_only=False)
+        flat = lists.values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+        return _Lists(flat, offsets[:-1], np.diff(offsets), given)
+
+    def taken(self, members: NDArray[np.int64], size: int) -> NDArray[np.float64]:
+        """(p, size) the lists of rows that all have `size` numbers."""
+        return np.asarray(self.flat[self.begins[members][:, None] + np.arange(size)])
+
+    def codes(self) -> NDArray[np.int64]:
+        """(p,) a number for each row, equal where the lists are; 0 for null."""
+        codes = np.zeros(len(self.given), np.int64)
+        used = 1
+        for size in np.unique(self.lengths[self.given]).tolist():
+            of = np.flatnonzero(self.given & (self.lengths == size))
+            lists = self.taken(of, size)
+            alike = (lists == lists[0]).all()
+            same = np.zeros(len(of), np.int64) if alike else np.unique(lists, axis=0, return_inverse=True)[1]
+            codes[of] = used + same.ravel()
+            used += int(same.max()) + 1
+        return codes
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Makes Forecasts of groups of rows; issues with equal targets share them."""
+
+    rows: pa.Table
+    values: _Lists
+    levels: _Lists
+    pairs: NDArray[np.int64]
+    _known: dict[bytes, tuple[Target, ...]] = field(default_factory=dict)
+
+    def forecast(self, members: NDArray[np.int64], size: int) -> Forecast:
+        """The Forecast of rows that agree in all but target and horizon."""
+        first = int(members[0])
+        at = {name: self.rows[name][first].as_py() for name in (*SCHEMA.names[:8], "tail")}
+        row, firsts = _by_first_sight(self.pairs[members])
+        horizons_s = self.rows["horizon_s"].take(pa.array(members)).to_numpy()
+        column, horizon_firsts = _by_first_sight(horizons_s)
+        values = np.full((len(firsts), len(horizon_firsts), size), np.nan)
+        given = self.values.given[members]
+        values[row[given], column[given]] = self.values.taken(members[given], size)
+        levels = self.levels.taken(members[:1], size)[0] if self.levels.given[first] else None
+        return Forecast(
+            at["model"], at["model_version"], at["time_ns"], at["known_at_ns"], self._targets(members[firsts]),
+            tuple(horizons_s[horizon_firsts].tolist()), values, levels, cast(Tail, at["tail"]), at["step_ns"],
+            at["twin"], at["tenant"], at["network"],
+        )  # fmt: skip
+
+    def _targets(self, places: NDArray[np.int64]) -> tuple[Target, ...]:
+        key = self.pairs[places].tobytes()
+        if key not in self._known:
+            chosen = self.rows.select(["object_id", "quantity"]).take(pa.array(places))
+            columns = (column.to_pylist() for column in chosen.columns)
+            self._known[key] = tuple(map(Target, *columns))
+        return self._known[key]
+
+
+def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """(p,) a number for each row, equal where the values are."""
+    encoded = column.combine_chunks().dictionary_encode()
+    return np.asarray(encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64))
+
+
+def _joined(columns: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """(p,) a number for each row, equal where all columns are."""
+    joined = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        wide = joined * (int(column.max()) + 1) + column
+        joined = np.unique(wide, return_inverse=True)[1].astype(np.int64)
+    return joined
+
+
+def _groups(kind: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """The rows of each kind, in their order."""
+    order = np.argsort(kind, kind="stable")
+    yield from np.split(order, np.flatnonzero(np.diff(kind[order])) + 1)
+
+
+def _by_first_sight(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(p,) the place of each value among the different ones, and where each of these is first seen."""
+    _, firsts, inverse = np.unique(values, return_index=True, return_inverse=True)
+    order = np.argsort(firsts)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[inverse], firsts[order]

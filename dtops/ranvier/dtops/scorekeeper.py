@@ -167,39 +167,51 @@ class Scorekeeper:
 
     # ------------------------------------------------------------ after a restart
     def restore(self, now_ns: int, past_ns: int) -> None:
-        """Take up where the ledger left off: sums over the last `past_ns`, and forecasts that still wait."""
-        tenant, network = self.plan.whose
-        of_us = {"network": network}
-        from_ns = max(0, now_ns - past_ns) // self.plan.axes.block_ns * self.plan.axes.block_ns
-        scores = (
-            self.ledger.scan(SCORE_KIND, tenant, from_ns + 1, where=of_us) if self._has(SCORE_KIND) else None
-        )
-        if scores is not None:
+        """Take up where the ledger left off: sums over the last `past_ns`, and forecasts that still wait.
+
+        What is read is bounded by these spans, whatever the age of the ledger, and a slice at a time.
+        """
+        block_ns = self.plan.axes.block_ns
+        from_ns = max(0, now_ns - past_ns) // block_ns * block_ns
+        for scores in self._slices(SCORE_KIND, from_ns + 1, now_ns + 1):
             self.sums.add_rows(scores)
-        if not self._has(FORECAST_KIND):
-            return
         reach_ns = self.plan.reach_steps * self.plan.step_ns
         longest_ns = round(max(self.plan.axes.horizons_s) * 1e9) + reach_ns
-        where = {**of_us, "twin": "default"}
-        rows = self.ledger.scan(FORECAST_KIND, tenant, max(0, now_ns - longest_ns), where=where)
-        issues: dict[int, list[Forecast]] = {}
-        for forecast in forecasts_of(rows):
-            issues.setdefault(forecast.issued_at_ns, []).append(forecast)
-        for issue in issues.values():
-            self.enter(issue)
-        if scores is not None:
-            self._recall(scores)
+        for rows in self._slices(FORECAST_KIND, max(0, now_ns - longest_ns), now_ns + 1, twin="default"):
+            issues: dict[int, list[Forecast]] = {}
+            for forecast in forecasts_of(rows):
+                issues.setdefault(forecast.issued_at_ns, []).append(forecast)
+            for issue in issues.values():
+                self.enter(issue)
+        if self._due:
+            awaited_ns = max(min(self._due) * self.plan.step_ns, now_ns - reach_ns)
+            for scores in self._slices(SCORE_KIND, awaited_ns, now_ns + 1):
+                self._recall(scores)
 
-    def _has(self, kind: str) -> bool:
-        return bool(self.ledger.seals(kind, limit=1))
+    def _slices(self, kind: str, from_ns: int, to_ns: int, **where: str) -> Iterator[pa.Table]:
+        """Our rows in [from_ns, to_ns), some of the time after the other; an issue is never parted."""
+        if not self.ledger.seals(kind, limit=1):
+            return
+        tenant, network = self.plan.whose
+        slice_ns = SLICE_STEPS * self.plan.step_ns
+        for begin_ns in range(from_ns, to_ns, slice_ns):
+            end_ns = min(begin_ns + slice_ns, to_ns)
+            yield self.ledger.scan(kind, tenant, begin_ns, end_ns, {"network": network, **where})
 
-    def _recall(self, scores: object) -> None:
-        """Fill in the outcomes with which waiting points have been scored already."""
-        for row in scores.to_pylist():  # type: ignore[attr-defined]
-            if row["weight"] < 0:
-                continue
-            for due in self._due.get(row["time_ns"] // self.plan.step_ns, ()):
-                same = due.forecasts[0].issued_at_ns == row["issued_at_ns"]
-                target = Target(row["object_id"], row["quantity"])
-                if same and due.horizon_s == row["horizon_s"] and target in due.place:
-                    due.outcome[due.place[target]] = row["outcome"]
+    def _recall(self, scores: pa.Table) -> None:
+        """Fill in the outcomes with which waiting points have been scored already; later rows win."""
+        waiting = {
+            (step, due.forecasts[0].issued_at_ns, due.horizon_s): due
+            for step, several in self._due.items()
+            for due in several
+        }
+        # Each model's rows tell the same outcomes.
+        told = scores.filter((pc.field("weight") > 0) & (pc.field("model") == self.plan.axes.models[0]))
+        targets = list(map(Target, told["object_id"].to_pylist(), told["quantity"].to_pylist()))
+        outcomes = told["outcome"].to_numpy()
+        steps = told["time_ns"].to_numpy() // self.plan.step_ns
+        whens = zip(steps.tolist(), told["issued_at_ns"].to_pylist(), told["horizon_s"].to_pylist(), strict=True)
+        for target, when, outcome in zip(targets, whens, outcomes, strict=True):
+            due = waiting.get(when)
+            if due is not None and target in due.place:
+                due.outcome[due.place[target]] = outcome
