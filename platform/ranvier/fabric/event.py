@@ -102,5 +102,5 @@ def decode(raw: bytes) -> Payload:
     except KeyError:
         known = ", ".join(TYPES)
         raise InputError(f"a type among {known}", repr(envelope.type), "see docs/events.md") from None
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise InputError("a CloudEvent in JSON", str(error), "see docs/events.md") from None

@@ -16,19 +16,21 @@ from ranvier.dtops.block_sums import Axes
 from ranvier.dtops.ports import Predictor
 from ranvier.dtops.scorekeeper import Scorekeeper, ScoringPlan
 from ranvier.dtops.synchroniser import LoadBinSynchroniser
-from ranvier.fabric.catalogue.own_datasets import own_datasets
 from ranvier.fabric.catalogue.sqlite import SqliteCatalogue
 from ranvier.fabric.graph.sqlite import SqliteGraph
 from ranvier.fabric.ledger.parquet import ParquetLedger
 from ranvier.fabric.log.sqlite import SqliteLog
 from ranvier.fabric.series.duckdb import DuckdbSeries
+from ranvier.fabric.sources.mappings.mappings import Mappings, load_mapping
 from ranvier.gateway.api.platform import Whose
 from ranvier.gateway.clock import Clock, SystemClock
+from ranvier.gateway.runtime.bookkeeping import Bookkeeping
 from ranvier.gateway.runtime.fidelity_book import FidelityBook
 from ranvier.gateway.runtime.follower import Follower, Pace, TwinStores
 from ranvier.gateway.runtime.stores import Stores
-from ranvier.gateway.runtime.twin_platform import FeedName, TwinPlatform
+from ranvier.gateway.runtime.twin_platform import FeedName, Operation, TwinPlatform
 from ranvier.gateway.settings import Settings, TwinSettings
+from ranvier.ontology.errors import InputError
 from ranvier.ontology.ontology import Ontology, load
 
 SECOND_NS = 10**9
@@ -60,6 +62,19 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
         catalogue = SqliteCatalogue(folder / "catalogue.sqlite")
         opened.callback(catalogue.close)
         yield Stores(log, graph, series, ledger, catalogue, ontology)
+
+
+def mappings_of(settings: Settings) -> Mappings:
+    """The user's mappings before the shipped ones. Raises InputError that names the file and the field."""
+    found = []
+    for path in settings.ingest.mappings:
+        try:
+            found.append(load_mapping(path.read_text(), path.name))
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError("a mapping in TOML", f"{path}: {error}", "check ingest.mappings") from None
+    mappings = Mappings().preferring(found)
+    mappings.check(load())
+    return mappings
 
 
 def pace_of(settings: TwinSettings, feed_step_s: float = DEFAULT_STEP_S) -> Pace:
@@ -105,25 +120,44 @@ def open_platform(
     feed_step_s: float | None = None,
 ) -> Iterator[TwinPlatform]:  # fmt: skip
     """A platform over the embedded stores; nothing runs until `Workers` are started on it."""
-    feed = feed or FeedName("none", emulated=False)
-    settings, feed_step_s = remembered(settings, feed_step_s)
-    pace = pace_of(settings.twin, feed_step_s)
-    with open_stores(settings) as stores:
-        clock = clock or SystemClock()
-        whose = Whose(settings.tenant, settings.network)
-        models = predictors(stores.ontology)
-        keeper = Scorekeeper(stores.ledger, scoring_plan(settings, pace, whose, models, stores.ontology))
-        keeper.restore(clock.now_ns(), max(round(settings.fidelity.window_s * SECOND_NS), 64 * pace.step_ns))
-        book = FidelityBook(keeper, stores.ledger, settings.fidelity)
-        synchroniser = LoadBinSynchroniser(
-            pace.step_ns, quantities=settings.twin.kpis, max_targets=settings.twin.max_targets
-        )
-        follower = Follower(
-            TwinStores(stores.series, stores.graph, stores.ledger), synchroniser, models, pace, whose,
-            settings.twin.kpis, keeper,
-        )  # fmt: skip
-        for dataset in own_datasets(
-            whose.tenant, "", clock.now_ns(), pace.step_ns / SECOND_NS, whose.tenant, whose.network
-        ):
-            stores.catalogue.register(dataset)
-        yield TwinPlatform(stores, settings, clock, feed, follower, book, models)
+    settings, step_s = remembered(settings, feed_step_s)
+    with open_stores(settings) as stores, open_books(stores, settings, clock) as books:
+        yield platform_over(stores, books, settings, clock, feed, step_s)
+
+
+@contextmanager
+def open_books(stores: Stores, settings: Settings, clock: Clock | None = None) -> Iterator[Bookkeeping]:
+    """The catalogue's bookkeeping; what it has begun is ended with the context."""
+    clock = clock or SystemClock()
+    whose = Whose(settings.tenant, settings.network)
+    books = Bookkeeping(stores.catalogue, whose, clock.now_ns(), lineage=settings.store.folder / "lineage")
+    try:
+        yield books
+    except BaseException as error:
+        books.end(clock.now_ns(), str(error) or type(error).__name__)
+        raise
+    books.end(clock.now_ns())
+
+
+def platform_over(
+    stores: Stores, books: Bookkeeping, settings: Settings, clock: Clock | None = None,
+    feed: FeedName | None = None, step_s: float = DEFAULT_STEP_S,
+) -> TwinPlatform:  # fmt: skip
+    """The twin over its stores: synchroniser, models, scorekeeper and what reads them."""
+    clock, feed = clock or SystemClock(), feed or FeedName("none", emulated=False)
+    pace, whose = pace_of(settings.twin, step_s), Whose(settings.tenant, settings.network)
+    models = predictors(stores.ontology)
+    keeper = Scorekeeper(stores.ledger, scoring_plan(settings, pace, whose, models, stores.ontology))
+    keeper.restore(clock.now_ns(), max(round(settings.fidelity.window_s * SECOND_NS), 64 * pace.step_ns))
+    synchroniser = LoadBinSynchroniser(
+        pace.step_ns, quantities=settings.twin.kpis, max_targets=settings.twin.max_targets
+    )
+    follower = Follower(
+        TwinStores(stores.series, stores.graph, stores.ledger), synchroniser, models, pace, whose,
+        settings.twin.kpis, keeper,
+    )  # fmt: skip
+    books.register(pace.step_ns / SECOND_NS)
+    fidelity = FidelityBook(keeper, stores.ledger, settings.fidelity)
+    return TwinPlatform(
+        stores, books, settings, clock, feed, follower, fidelity, models, mappings_of(settings)
+    )

@@ -57,6 +57,10 @@ class IngestSettings(_Section):
     """How records leave the log for the stores."""
 
     batch_records: int = Field(2_000, gt=0, description="Records taken from the log in one step, at most.")
+    mappings: tuple[Path, ...] = Field(
+        (),
+        description="Your mappings of columns, counters and units, TOML (docs/sources.md); first fit wins.",
+    )
     max_skew_s: float = Field(
         300.0, ge=0, description="Seconds that an event may lie in the future before it is refused."
     )
@@ -106,9 +110,6 @@ class FeedSettings(_Section):
 
     path: Path | None = Field(
         None, description="File, folder or archive to replay; None is the emulated network."
-    )
-    mapping: Path | None = Field(
-        None, description="Column mapping of CSV files (TOML); None is the built-in one."
     )
     replay_speed: float | None = Field(
         None, gt=0, description="Times faster than recorded; None: ten, or a step a second."

@@ -8,13 +8,13 @@ the dataset that its file feeds, and is itself a record of the dead letters.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Generator, Iterable, Iterator
 
 import msgspec
 
 from ranvier.fabric.alarm import Alarm
 from ranvier.fabric.catalogue import openlineage
+from ranvier.fabric.catalogue.fingerprint import Fingerprint
 from ranvier.fabric.catalogue.lineage_folder import LineageFolder
 from ranvier.fabric.catalogue.own_datasets import ALARMS, DEAD_LETTERS, MEASUREMENTS, TOPOLOGY
 from ranvier.fabric.catalogue.port import Catalogue, Observation
@@ -23,6 +23,9 @@ from ranvier.fabric.catalogue.run import Run, RunState, SourceFile
 from ranvier.fabric.catalogue.tally import Tally
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.sources.source import Bad, Good
+
+Came = Fingerprint | None
+"""What came as a file, or None for events, which are counted and not listed."""
 
 FED = (MEASUREMENTS, TOPOLOGY, ALARMS, DEAD_LETTERS)
 USUAL = {"nrm": TOPOLOGY, "ves": ALARMS}
@@ -51,38 +54,44 @@ class Keeper:
         self._record()
 
     def watch(
-        self, records: Iterable[Good | Bad], name: str, raw: bytes, adapter: str, received_at_ns: int
+        self, records: Iterable[Good | Bad], came: Came, adapter: str, received_at_ns: int | None
     ) -> Iterator[Good | Bad]:
-        """Pass the records of one file on; it is catalogued when they are exhausted.
+        """Pass the records of one delivery on; it is catalogued when they are exhausted.
 
-        A file that the catalogue knows already passes too, and changes nothing in it. `raw` is what came.
+        A file that the catalogue knows already passes too, and changes nothing in it. `received_at_ns` None:
+        each record came when it was due, as in a recording that is replayed.
         """
         refused = yield from self._count(records, received_at_ns)
+        received_at_ns = self._run.started_at_ns if received_at_ns is None else received_at_ns
         taken = {dataset: self._tallies[dataset].take() for dataset in FED}
         fed = [dataset for dataset in FED[:3] if taken[dataset].days] or [USUAL.get(adapter, MEASUREMENTS)]
         if refused:
             taken[fed[0]] = _refusing(taken[fed[0]], refused, received_at_ns)
-        file = SourceFile(
-            name, hashlib.sha256(raw).hexdigest(), len(raw), adapter, received_at_ns, self._run.run_id
-        )
-        self._catalogue.observe(
-            [_of_file(taken[dataset], file) for dataset in FED if taken[dataset].days or dataset in fed]
-        )
+        observed = [taken[dataset] for dataset in FED if taken[dataset].days or dataset in fed]
+        if isinstance(came, Fingerprint):
+            came.exhaust()
+            size, digest = came.size_bytes, came.sha256
+            file = SourceFile(came.name, digest, size, adapter, received_at_ns, self._run.run_id)
+            observed = [_of_file(each, file) for each in observed]
+        self._catalogue.observe(observed)
 
-    def _count(self, records: Iterable[Good | Bad], received_at_ns: int) -> Generator[Good | Bad, None, int]:
+    def _count(
+        self, records: Iterable[Good | Bad], received_at_ns: int | None
+    ) -> Generator[Good | Bad, None, int]:
         """Count each record in its dataset; returns how many were refused."""
         measured, topology = self._tallies[MEASUREMENTS], self._tallies[TOPOLOGY]
         alarms, letters = self._tallies[ALARMS], self._tallies[DEAD_LETTERS]
         refused = 0
         for record in records:
+            at_ns = self._run.started_at_ns if received_at_ns is None else received_at_ns
             if isinstance(record, Bad):
                 refused += 1
-                letters.count(record.letter, received_at_ns)
+                letters.count(record.letter, at_ns)
             elif isinstance(record.payload, MeasurementReport):
-                measured.count(record.payload, received_at_ns)
+                measured.count(record.payload, record.payload.end_ns if received_at_ns is None else at_ns)
             else:
                 tally = alarms if isinstance(record.payload, Alarm) else topology
-                tally.count(record.payload, received_at_ns)
+                tally.count(record.payload, at_ns)
             yield record
         return refused
 

@@ -68,15 +68,16 @@ def backtest(
 
 
 def _publish(report: Report, page: Path, markdown: Path | None, as_json: bool) -> None:
-    from ranvier.dtops.referee import html_page, markdown_table, terminal_table
+    from ranvier.dtops.referee import report_page, report_text
+    from ranvier.gateway.cli.output import console
 
-    page.write_text(html_page.page(report))
+    page.write_text(report_page.to_html(report))
     if markdown is not None:
-        markdown.write_text(markdown_table.inserted(markdown.read_text(), report))
+        report_text.write_markdown(report, markdown)
     if as_json:
         say(report.to_json())
         return
-    terminal_table.show(report)
+    console().print(report_text.table_of(report))
     say(f"the page with pictures: {page}")
 
 

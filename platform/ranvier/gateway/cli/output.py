@@ -30,10 +30,10 @@ def show(data: Any, as_json: bool, columns: Sequence[Column], title: str = "") -
         table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console = _console()
-    console.print(table)
+    out = console()
+    out.print(table)
     if not rows:
-        console.print("nothing found", style="dim")
+        out.print("nothing found", style="dim")
 
 
 def show_tree(overview: Overview) -> None:
@@ -47,10 +47,10 @@ def show_tree(overview: Overview) -> None:
     root = Tree(f"ontology {overview.version}: " + ", ".join(f"{n} {k}" for k, n in overview.counts.items()))
     grown(root.add("classes"), overview.classes)
     grown(root.add("domains"), overview.domains)
-    _console().print(root)
+    console().print(root)
 
 
-def _console() -> Console:
+def console() -> Console:
     """As wide as the terminal; wide enough for whole lines where there is none."""
     from rich.console import Console
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ranvier.fabric.catalogue.fingerprint import Fingerprint
 from ranvier.fabric.event import Payload
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.ports import FOREVER_NS
 from ranvier.fabric.sources.adapters import ADAPTERS
-from ranvier.fabric.sources.archive import open_archive
-from ranvier.fabric.sources.source import Account, Bad, SourceContext
+from ranvier.fabric.sources.archive import Member, open_archive
+from ranvier.fabric.sources.source import Account, Bad, Good, SourceContext
+from ranvier.gateway.runtime.bookkeeping import Watch, unwatched
 from ranvier.gateway.runtime.spool import Arrival, Spool
 from ranvier.ontology.errors import InputError
 
 if TYPE_CHECKING:
+    from ranvier.gateway.emulator.delivery import Delivery
     from ranvier.gateway.emulator.network import EmulatedNetwork
 
 SECOND_NS = 10**9
@@ -47,9 +51,10 @@ class EmulatedFeed:
     emulated = True
 
     def __init__(
-        self, network: EmulatedNetwork, context: SourceContext, start_ns: int, backfill_s: float
-    ) -> None:
-        self.name = "emulated network"
+        self, network: EmulatedNetwork, context: SourceContext, start_ns: int, backfill_s: float,
+        watch: Watch = unwatched,
+    ) -> None:  # fmt: skip
+        self.name, self._watch = "emulated network", watch
         self._network, self._context, self._start_ns = network, context, start_ns
         self._backfill_ns = int(backfill_s * SECOND_NS)
 
@@ -57,18 +62,20 @@ class EmulatedFeed:
         """The past at once, then a second at a time for ever."""
         begin_ns = self._start_ns - self._backfill_ns
         for delivery in self._network.history(begin_ns, self._start_ns):
-            yield Arrival(delivery.due_ns, self._payloads(delivery.adapter, delivery.source, delivery.body))
+            yield Arrival(delivery.due_ns, self._payloads(delivery))
         now_ns = self._start_ns
         while True:
             for delivery in self._network.deliveries(now_ns, now_ns + SECOND_NS):
-                payloads = self._payloads(delivery.adapter, delivery.source, delivery.body)
-                yield Arrival(delivery.due_ns, payloads)
+                yield Arrival(delivery.due_ns, self._payloads(delivery))
             now_ns += SECOND_NS
             yield Arrival(now_ns, [])
 
-    def _payloads(self, adapter: str, source: str, body: bytes) -> list[Payload]:
-        records = ADAPTERS[adapter].read(body, replace(self._context, source=source))
-        return [record.letter if isinstance(record, Bad) else record.payload for record in records]
+    def _payloads(self, delivery: Delivery) -> list[Payload]:
+        came = Fingerprint(delivery.source, io.BytesIO(delivery.raw))
+        context = replace(self._context, source=delivery.source)
+        records = ADAPTERS[delivery.adapter].read(delivery.body, context)
+        watched = self._watch(records, came, delivery.adapter, delivery.due_ns)
+        return [record.letter if isinstance(record, Bad) else record.payload for record in watched]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +91,11 @@ class ArchiveFeed:
 
     emulated = False
 
-    def __init__(self, path: Path, context: SourceContext, progress: Progress = lambda _: None) -> None:
-        self.name = path.name
+    def __init__(
+        self, path: Path, context: SourceContext, progress: Progress = lambda _: None,
+        watch: Watch = unwatched,
+    ) -> None:  # fmt: skip
+        self.name, self._watch = path.name, watch
         self._path, self._context, self._progress = path, context, progress
         self._spool: Spool | None = None
         self.account = Account()
@@ -95,7 +105,7 @@ class ArchiveFeed:
         spool, first_ns, shortest_ns = Spool(), FOREVER_NS, FOREVER_NS
         for member in open_archive(self._path, self._context):
             self._progress(f"reading {member.name}")
-            for record in self.account.count(member.read(self._context)):
+            for record in self.account.count(self._records(member)):
                 payload = record.letter if isinstance(record, Bad) else record.payload
                 spool.put(payload)
                 if isinstance(payload, MeasurementReport):
@@ -110,6 +120,12 @@ class ArchiveFeed:
                 "see docs/sources.md for what can be read, and `ranvier ingest` for why not",
             )  # fmt: skip
         return Span(first_ns, shortest_ns / SECOND_NS)
+
+    def _records(self, member: Member) -> Iterator[Good | Bad]:
+        came = Fingerprint(member.name, member.stream)
+        told = replace(member, stream=io.BufferedReader(came))
+        adapter = "" if member.adapter is None else member.adapter.name
+        return self._watch(told.read(self._context), came, adapter, None)
 
     def arrivals(self) -> Iterator[Arrival]:
         """What the archive tells, in order; `scan` comes first."""

@@ -9,15 +9,22 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from ranvier.fabric.sources.mappings.mappings import Mappings
 from ranvier.fabric.sources.source import SourceContext
 from ranvier.gateway.api.app import create_app
 from ranvier.gateway.api.server import ApiServer
-from ranvier.gateway.bootstrap import SECOND_NS, open_platform
+from ranvier.gateway.bootstrap import (
+    SECOND_NS,
+    mappings_of,
+    open_books,
+    open_stores,
+    platform_over,
+    remembered,
+)
 from ranvier.gateway.clock import Clock, ReplayClock, SystemClock
+from ranvier.gateway.runtime.bookkeeping import Watch
 from ranvier.gateway.runtime.feed import ArchiveFeed, EmulatedFeed, Feed
 from ranvier.gateway.runtime.twin_platform import FeedName, TwinPlatform
 from ranvier.gateway.runtime.workers import Workers
@@ -43,9 +50,13 @@ class MainJob:
 def main_job(settings: Settings, tell: Tell = lambda _: None) -> Iterator[MainJob]:
     """Everything up and running inside the context, and closed cleanly after it."""
     settings = settings if settings.network else settings.model_copy(update={"network": network_of(settings)})
-    plan = _plan(settings, tell)
-    named = FeedName(plan.feed.name, plan.feed.emulated)
-    with open_platform(settings, plan.clock, named, plan.step_s) as platform:
+    with ExitStack() as opened:
+        stores = opened.enter_context(open_stores(settings))
+        books = opened.enter_context(open_books(stores, settings))
+        plan = _plan(settings, books.watch, tell)
+        remembered(settings, plan.step_s)
+        named = FeedName(plan.feed.name, plan.feed.emulated)
+        platform = platform_over(stores, books, settings, plan.clock, named, plan.step_s)
         workers = Workers(platform, plan.feed)
         server = ApiServer(create_app(platform, settings.api), settings.api.host, settings.api.port)
         serving = threading.Thread(target=server.run, name="ranvier-api")
@@ -75,12 +86,12 @@ class _Plan:
     step_s: float
 
 
-def _plan(settings: Settings, tell: Tell) -> _Plan:
+def _plan(settings: Settings, watch: Watch, tell: Tell) -> _Plan:
     """The feed, the clock that it runs by and the grid that suits it."""
-    context = SourceContext("", load(), settings.tenant, settings.network, Mappings())
+    context = SourceContext("", load(), settings.tenant, settings.network, mappings_of(settings))
     if settings.feed.path is None:
-        return _emulated(settings, context)
-    feed = ArchiveFeed(settings.feed.path, context, tell)
+        return _emulated(settings, context, watch)
+    feed = ArchiveFeed(settings.feed.path, context, tell, watch)
     span = feed.scan()
     step_s = settings.twin.step_s or span.step_s
     speed = settings.feed.replay_speed or max(10.0, step_s)
@@ -88,13 +99,14 @@ def _plan(settings: Settings, tell: Tell) -> _Plan:
     return _Plan(feed, ReplayClock(span.first_ns - SECOND_NS, speed), step_s)
 
 
-def _emulated(settings: Settings, context: SourceContext) -> _Plan:
+def _emulated(settings: Settings, context: SourceContext, watch: Watch) -> _Plan:
     from ranvier.gateway.emulator.city import EmulatorConfig
     from ranvier.gateway.emulator.network import EmulatedNetwork
 
     clock, feed = SystemClock(), settings.feed
     config = EmulatorConfig(seed=feed.emulated_seed, sites=feed.emulated_sites, period_s=feed.period_s)
-    emulated = EmulatedFeed(EmulatedNetwork(config), context, clock.now_ns(), feed.backfill_s)
+    network = EmulatedNetwork(config)
+    emulated = EmulatedFeed(network, context, clock.now_ns(), feed.backfill_s, watch)
     return _Plan(emulated, clock, feed.period_s)
 
 

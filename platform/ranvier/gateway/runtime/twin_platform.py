@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BufferedReader, RawIOBase
-from typing import BinaryIO, cast
+from io import BufferedReader
+from typing import BinaryIO
 
 from ranvier.diops import gate
 from ranvier.dtops.issue import FORECAST_KIND, issue, issue_key
 from ranvier.dtops.ports import Predictor
 from ranvier.dtops.twin_state import TwinState
 from ranvier.fabric import replay as replaying
+from ranvier.fabric.catalogue.fingerprint import Fingerprint
 from ranvier.fabric.catalogue.view import CatalogueView
 from ranvier.fabric.dead_letter import DeadLetter
 from ranvier.fabric.ports import EventLog, GraphStore, Ledger, SeriesStore
 from ranvier.fabric.sources.adapters import ADAPTERS
+from ranvier.fabric.sources.mappings.mappings import Mappings
 from ranvier.fabric.sources.source import Source, SourceContext
 from ranvier.gateway.api import platform as api
 from ranvier.gateway.clock import Clock
+from ranvier.gateway.runtime.bookkeeping import Bookkeeping
 from ranvier.gateway.runtime.counts import Counts
 from ranvier.gateway.runtime.delivery import adapter_named, deliver
 from ranvier.gateway.runtime.fidelity_book import FidelityBook
@@ -45,21 +48,32 @@ class FeedName:
     emulated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """How a platform is run: by which settings, clock and feed, and with whose mappings."""
+
+    settings: Settings
+    clock: Clock
+    feed: FeedName
+    mappings: Mappings
+
+
 class TwinPlatform:
     """One network's twin over its stores."""
 
     def __init__(
-        self, stores: Stores, settings: Settings, clock: Clock, feed: FeedName,
-        follower: Follower, fidelity_book: FidelityBook, predictors: Sequence[Predictor],
+        self, stores: Stores, books: Bookkeeping, operation: Operation, follower: Follower,
+        fidelity_book: FidelityBook, predictors: Sequence[Predictor],
     ) -> None:  # fmt: skip
-        self.stores, self.settings, self.clock, self.feed = stores, settings, clock, feed
+        self.stores, self.books, self._mappings = stores, books, operation.mappings
+        self.settings, self.clock, self.feed = operation.settings, operation.clock, operation.feed
         self.follower, self.counts = follower, Counts()
         self.whose = follower.whose
         self.catalogue = CatalogueView(stores.catalogue)
         self._predictors = {predictor.name: predictor for predictor in predictors}
         self._forecasts = ForecastBook(stores.ledger, stores.series)
         self._fidelity = fidelity_book
-        self._started_at_ns = clock.now_ns()
+        self._started_at_ns = self.clock.now_ns()
 
     # ------------------------------------------------------------ what the API reads directly
     @property
@@ -118,7 +132,7 @@ class TwinPlatform:
     def context(self, source: str, whose: api.Whose) -> SourceContext:
         """What an adapter reads a delivery against."""
         return SourceContext(
-            source, self.ontology, whose.tenant, whose.network, now_ns=self.now_ns(),
+            source, self.ontology, whose.tenant, whose.network, self._mappings, now_ns=self.now_ns(),
             max_skew_s=self.settings.ingest.max_skew_s,
         )  # fmt: skip
 
@@ -126,14 +140,15 @@ class TwinPlatform:
         self, adapter: str | None, raw: BinaryIO, source: str, whose: api.Whose
     ) -> api.PublishResult:
         """Put one delivery through its adapter and append what comes out to the log."""
-        context = self.context(source, whose)
-        if adapter is None:
-            stream = BufferedReader(cast(RawIOBase, raw), HEAD_BYTES)
-            found = self._detected(stream.peek(HEAD_BYTES)[:HEAD_BYTES], context)
-            return deliver(self.log, found.read(stream, context), source, whose, self.now_ns())
-        return deliver(self.log, adapter_named(adapter).read(raw, context), source, whose, self.now_ns())
+        context, now_ns = self.context(source, whose), self.now_ns()
+        came = Fingerprint(source, raw)
+        stream = BufferedReader(came, HEAD_BYTES)
+        found = adapter_named(adapter) if adapter is not None else self._detected(stream, context)
+        records = self.books.watch(found.read(stream, context), came, found.name, now_ns)
+        return deliver(self.log, records, source, whose, now_ns)
 
-    def _detected(self, head: bytes, context: SourceContext) -> Source:
+    def _detected(self, stream: BufferedReader[Fingerprint], context: SourceContext) -> Source:
+        head = stream.peek(HEAD_BYTES)[:HEAD_BYTES]
         for adapter in ADAPTERS.values():
             if adapter.detect(head, context):
                 return adapter

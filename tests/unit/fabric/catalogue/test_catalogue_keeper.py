@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from ranvier.fabric.alarm import Alarm
+from ranvier.fabric.catalogue.fingerprint import Fingerprint
 from ranvier.fabric.catalogue.keeper import Keeper
 from ranvier.fabric.catalogue.lineage_folder import LineageFolder
 from ranvier.fabric.catalogue.own_datasets import own_datasets
@@ -42,7 +44,7 @@ def catalogue():
 
 
 def read(keeper: Keeper, records: list[Good | Bad], adapter: str = "pm-file", raw: bytes = b"x") -> None:
-    assert list(keeper.watch(records, "a.xml", raw, adapter, NOW + 60 * S)) == records
+    assert list(keeper.watch(records, Fingerprint("a.xml", io.BytesIO(raw)), adapter, NOW + 60 * S)) == records
 
 
 def figures(catalogue: SqliteCatalogue, dataset_id: str) -> tuple[int, int, int]:
