@@ -9,10 +9,12 @@ outcome takes the old score back and adds the new one, as long as the forecast i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ranvier.dtops.block_sums import Axes, BlockSums
@@ -25,6 +27,7 @@ from ranvier.dtops.scoring.metrics import ScoredPoints, statistics
 from ranvier.fabric.ports import Ledger, SeriesFrame
 
 SCORE_KIND, FIDELITY_KIND = "score", "fidelity"
+SLICES = 16
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -75,6 +78,7 @@ class Scorekeeper:
     sums: BlockSums = field(init=False)
     version: int = 0
     _due: dict[int, list[_Due]] = field(default_factory=dict)
+    _placed: tuple[Sequence[Target], dict[Target, int]] = field(default_factory=lambda: ((), {}))
 
     def __post_init__(self) -> None:
         self.sums = BlockSums(self.plan.axes, self.plan.kept_blocks)
@@ -84,7 +88,9 @@ class Scorekeeper:
         if not forecasts or not forecasts[0].targets:
             return
         first, step_ns = forecasts[0], self.plan.step_ns
-        place = {target: row for row, target in enumerate(first.targets)}
+        if first.targets is not self._placed[0]:
+            self._placed = first.targets, {target: row for row, target in enumerate(first.targets)}
+        place = self._placed[1]
         for column, horizon_s in enumerate(first.horizons_s):
             step = first.issued_at_ns // step_ns + round(horizon_s * 1e9 / step_ns)
             blank = np.full(len(first.targets), np.nan)
@@ -169,49 +175,51 @@ class Scorekeeper:
     def restore(self, now_ns: int, past_ns: int) -> None:
         """Take up where the ledger left off: sums over the last `past_ns`, and forecasts that still wait.
 
-        What is read is bounded by these spans, whatever the age of the ledger, and a slice at a time.
+        What is read is bounded by these spans, whatever the age of the ledger, and comes in slices.
         """
-        block_ns = self.plan.axes.block_ns
+        block_ns, step_ns = self.plan.axes.block_ns, self.plan.step_ns
         from_ns = max(0, now_ns - past_ns) // block_ns * block_ns
-        for scores in self._slices(SCORE_KIND, from_ns + 1, now_ns + 1):
+        for scores in self._slices(SCORE_KIND, from_ns + 1, now_ns + 1, {}):
             self.sums.add_rows(scores)
-        reach_ns = self.plan.reach_steps * self.plan.step_ns
-        longest_ns = round(max(self.plan.axes.horizons_s) * 1e9) + reach_ns
-        for rows in self._slices(FORECAST_KIND, max(0, now_ns - longest_ns), now_ns + 1, twin="default"):
+        oldest = now_ns // step_ns - self.plan.reach_steps
+        longest_ns = round(max(self.plan.axes.horizons_s) * 1e9)
+        for rows in self._slices(
+            FORECAST_KIND, oldest * step_ns - longest_ns, now_ns + 1, {"twin": "default"}
+        ):
             issues: dict[int, list[Forecast]] = {}
             for forecast in forecasts_of(rows):
                 issues.setdefault(forecast.issued_at_ns, []).append(forecast)
             for issue in issues.values():
                 self.enter(issue)
-        if self._due:
-            awaited_ns = max(min(self._due) * self.plan.step_ns, now_ns - reach_ns)
-            for scores in self._slices(SCORE_KIND, awaited_ns, now_ns + 1):
+        self._due = {step: several for step, several in self._due.items() if step >= oldest}
+        first = {due.forecasts[0].model for several in self._due.values() for due in several}
+        if first:  # the rows of one model tell the outcomes, which are the same for all
+            for scores in self._slices(SCORE_KIND, oldest * step_ns, now_ns + 1, {"model": tuple(first)}):
                 self._recall(scores)
 
-    def _slices(self, kind: str, from_ns: int, to_ns: int, **where: str) -> Iterator[pa.Table]:
-        """Our rows in [from_ns, to_ns), some of the time after the other; an issue is never parted."""
+    def _slices(
+        self, kind: str, from_ns: int, to_ns: int, where: Mapping[str, str | Sequence[str]]
+    ) -> Iterator[pa.Table]:
+        """Our rows in [from_ns, to_ns) in the order of their time; what has one time stays together."""
         if not self.ledger.seals(kind, limit=1):
             return
         tenant, network = self.plan.whose
-        slice_ns = SLICE_STEPS * self.plan.step_ns
+        from_ns = max(0, from_ns)
+        slice_ns = max(self.plan.step_ns, (to_ns - from_ns) // SLICES + 1)
         for begin_ns in range(from_ns, to_ns, slice_ns):
             end_ns = min(begin_ns + slice_ns, to_ns)
             yield self.ledger.scan(kind, tenant, begin_ns, end_ns, {"network": network, **where})
 
     def _recall(self, scores: pa.Table) -> None:
         """Fill in the outcomes with which waiting points have been scored already; later rows win."""
-        waiting = {
-            (step, due.forecasts[0].issued_at_ns, due.horizon_s): due
-            for step, several in self._due.items()
-            for due in several
-        }
-        # Each model's rows tell the same outcomes.
-        told = scores.filter((pc.field("weight") > 0) & (pc.field("model") == self.plan.axes.models[0]))
+        told = scores.filter(pc.field("weight") > 0)
         targets = list(map(Target, told["object_id"].to_pylist(), told["quantity"].to_pylist()))
-        outcomes = told["outcome"].to_numpy()
-        steps = told["time_ns"].to_numpy() // self.plan.step_ns
-        whens = zip(steps.tolist(), told["issued_at_ns"].to_pylist(), told["horizon_s"].to_pylist(), strict=True)
-        for target, when, outcome in zip(targets, whens, outcomes, strict=True):
-            due = waiting.get(when)
-            if due is not None and target in due.place:
-                due.outcome[due.place[target]] = outcome
+        outcomes, horizons_s = told["outcome"].to_numpy(), told["horizon_s"].to_numpy()
+        steps, issued_ns = told["time_ns"].to_numpy() // self.plan.step_ns, told["issued_at_ns"].to_numpy()
+        parted = (np.diff(steps) != 0) | (np.diff(issued_ns) != 0) | (np.diff(horizons_s) != 0)
+        for run in np.split(np.arange(len(told)), np.flatnonzero(parted) + 1) if len(told) else ():
+            first = run[0]
+            for due in self._due.get(int(steps[first]), ()):
+                if (due.forecasts[0].issued_at_ns, due.horizon_s) == (issued_ns[first], horizons_s[first]):
+                    places = np.array([due.place.get(targets[row], -1) for row in run])
+                    due.outcome[places[places >= 0]] = outcomes[run[places >= 0]]
