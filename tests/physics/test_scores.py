@@ -174,6 +174,16 @@ def test_sums_add_up_over_any_split_of_the_points() -> None:
     assert 0 <= float(metrics.twinning_precision(whole.vector)) <= 1
 
 
+@pytest.mark.parametrize("shape", [0.3, 1.0, 7.5])
+def test_gamma_draws_have_their_mean_and_variance(shape: float) -> None:
+    """Mean and variance of Gamma(k, 1) are k; standard errors √(k/n) and √((2k² + 6k)/n)."""
+    n = 100_000
+    found = counter_stream.gamma(np.array(shape), counter_stream.chain(3, np.arange(n)))
+    assert found.min() >= 0
+    assert found.mean() == pytest.approx(shape, abs=5 * math.sqrt(shape / n))
+    assert found.var() == pytest.approx(shape, abs=5 * math.sqrt((2 * shape**2 + 6 * shape) / n))
+
+
 def test_draws_depend_on_who_and_when_and_on_nothing_else() -> None:
     hashes = np.array(
         [counter_stream.name_key("cell", "rsrp"), counter_stream.name_key("cell", "sinr")], np.uint64

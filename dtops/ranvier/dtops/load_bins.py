@@ -34,9 +34,9 @@ def estimated(
     cells = tuple(sorted(rows))
     seen = recent[[rows[cell] for cell in cells], -periods:]
     known = np.maximum((~np.isnan(seen)).sum(axis=1), 1)
-    rng = np.random.Generator(np.random.Philox(key=[counter_stream.name_key("load bins"), step]))
-    shape = np.nansum(seen, axis=1) + 0.5
-    mean = rng.gamma(np.maximum(shape, 0.5), 1 / known, size=(members, len(cells)))
+    own = np.array([counter_stream.name_key("load bins", cell) for cell in cells], dtype=np.uint64)
+    keys = counter_stream.chain(own[None, :], np.arange(members)[:, None], step)
+    mean = counter_stream.gamma(np.nansum(seen, axis=1)[None, :] + 0.5, keys) / known
     area = (2 * np.arange(bins) + 1) / bins**2
-    shares = rng.dirichlet(4 * area, size=(members, len(cells)))
-    return LoadBins(cells, mean[:, :, None] * shares)
+    parts = counter_stream.gamma(4 * area, counter_stream.chain(keys[..., None], np.arange(1, bins + 1)))
+    return LoadBins(cells, mean[:, :, None] * parts / parts.sum(axis=2, keepdims=True))

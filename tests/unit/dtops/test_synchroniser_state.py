@@ -158,6 +158,16 @@ def test_load_bins_hold_the_users_that_the_cell_reports() -> None:
     assert state.bins.offered.sum(axis=2).mean() == pytest.approx(20.04, abs=5 * 1.3 / np.sqrt(8))
 
 
+def test_the_draws_of_a_cell_do_not_depend_on_which_other_cells_there_are() -> None:
+    def bins(cells: list[str]) -> np.ndarray:
+        rows = [(cell, "RRC.ConnMean", 1.0, 5.0) for cell in cells]
+        found = LoadBinSynchroniser(S).update(None, frame(rows), None, S, S).bins
+        assert found is not None
+        return found.offered[:, found.cells.index("b")]
+
+    assert np.array_equal(bins(["b"]), bins(["a", "b", "c"]))
+
+
 def test_predictors_get_only_what_was_heard_of_and_no_memory() -> None:
     sync = LoadBinSynchroniser(S, lags=(1,), window=3, slack=0, stride=2)
     state = sync.update(None, frame([("old", "q", 1.0, 5.0)]), None, S, S)

@@ -35,6 +35,8 @@ FEWEST_MOMENTS = 100
 """Below this many moments there is nothing to learn from."""
 TRIALS, THIN = 200, 12
 """Past moments on which the weights are chosen, and the members that each part is thinned to for it."""
+FEWEST_OWN = 8
+"""Earlier moments of the same target from which its own climatology can be told."""
 AT_ONCE = 256
 """Targets worked on at once, so that memory is bounded."""
 
@@ -137,11 +139,19 @@ class Statistical:
         far = learned.analogues.distances(learned.analogues.places[trial])
         far[barred] = np.inf
         pool = np.repeat(members_of(moments.followed[None, :, lag], THIN), len(trial), axis=0)
+        pool = np.where(np.isnan(own := self._own_past(moments, trial)), pool, own)
         plain = (moments.history[trial, -1], members_of(moments.history[trial], THIN), pool)
         parts = self._ensembles(learned.analogues, far, np.full(len(trial), lag), plain)
         thinned = [part if part.shape[1] <= THIN else members_of(part, THIN) for part in parts]
         learned.weights[lag] = best_weights(thinned, moments.followed[trial, lag])
         return learned.weights[lag]
+
+    def _own_past(self, moments: Moments, trial: Ints) -> Floats:
+        """(trials, THIN) what had been usual for each one's own target; NaN where too little was known of it."""
+        before = moments.when[None, :] < moments.when[trial, None] - max(moments.lags)
+        own = before & (moments.who[trial, None] == moments.who[None, :])
+        values = members_of(np.where(own, moments.history[None, :, -1], np.nan), THIN)
+        return np.where(own.sum(axis=1, keepdims=True) >= FEWEST_OWN, values, np.nan)
 
     def _lawful(self, quantity: str, values: Floats) -> Floats:
         """Within the quantity's bounds, and whole numbers where the source reports only those."""
