@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,8 +73,8 @@ class Loop:
 
 
 @contextmanager
-def _running(folder: Path, now_ns: int, backfill_s: float) -> Iterator[Loop]:
-    settings = load_settings(None, store={"folder": folder}, network="emulated")
+def _running(folder: Path, now_ns: int, backfill_s: float, **given: Any) -> Iterator[Loop]:
+    settings = load_settings(None, store={"folder": folder}, network="emulated", **given)
     clock = Hand(now_ns)
     with open_platform(settings, clock, FeedName("emulated network", True), PERIOD_S) as platform:
         network = EmulatedNetwork(EmulatorConfig(seed=3, sites=3, period_s=PERIOD_S))

@@ -136,3 +136,10 @@ def test_the_page_of_forecasts_is_newest_first_and_complete(running: Any, tmp_pa
             where={"quantity": "RRU.PrbTotDl", "model": "statistical", "horizon_s": 10.0},
         )  # fmt: skip
         assert len(found) == len(sealed)
+
+
+def test_a_grace_longer_than_a_step_keeps_nothing_from_the_twin(running: Any, tmp_path: Path) -> None:
+    with running(tmp_path, START_NS, backfill_s=300, twin={"grace_s": 35.0}) as loop:
+        loop.take_in_the_past()
+        loop.live_until(START_NS + 4 * MINUTE_NS)
+        assert loop.platform.follower.scored > 500

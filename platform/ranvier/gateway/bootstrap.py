@@ -158,6 +158,5 @@ def platform_over(
     )  # fmt: skip
     books.register(pace.step_ns / SECOND_NS)
     fidelity = FidelityBook(keeper, stores.ledger, settings.fidelity)
-    return TwinPlatform(
-        stores, books, settings, clock, feed, follower, fidelity, models, mappings_of(settings)
-    )
+    operation = Operation(settings, clock, feed, mappings_of(settings))
+    return TwinPlatform(stores, books, operation, follower, fidelity, models)

@@ -111,6 +111,9 @@ class FeedSettings(_Section):
     path: Path | None = Field(
         None, description="File, folder or archive to replay; None is the emulated network."
     )
+    emulate: bool = Field(
+        True, description="Run the emulated network where no path is given; false: the API alone feeds."
+    )
     replay_speed: float | None = Field(
         None, gt=0, description="Times faster than recorded; None: ten, or a step a second."
     )

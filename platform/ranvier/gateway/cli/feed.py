@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ranvier.gateway.settings import Settings
 
 REPORT_EVERY_S = 10.0
+NO_FEED = "the API"
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +36,9 @@ def run(
     feed: Annotated[
         Path | None, typer.Option(help="Your files to replay; the built-in emulated network if not given.")
     ] = None,
+    no_feed: Annotated[
+        bool, typer.Option("--no-feed", help="No feed: your network sends its telemetry to the API.")
+    ] = False,
     port: Annotated[
         int | None, typer.Option(help="Port of the page and the API; 0 takes a free one.")
     ] = None,
@@ -42,7 +46,8 @@ def run(
     for_s: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
 ) -> None:
     """Run the platform: a live feed flows in, the twin follows, forecasts and is scored. Ctrl-C stops it."""
-    settings = options_of(context).settings(feed={"path": feed, "replay_speed": speed}, api={"port": port})
+    given = {"path": feed, "replay_speed": speed, "emulate": False if no_feed else None}
+    settings = options_of(context).settings(feed=given, api={"port": port})
     stop = _stop_on_signals()
     from ranvier.gateway.runtime.main_job import main_job
 
@@ -68,7 +73,7 @@ def _stop_on_signals() -> threading.Event:
 
 def _watch(job: MainJob, stop: threading.Event, for_s: float | None) -> None:
     """Say what is going on every now and then, until told to stop."""
-    began, told = time.monotonic(), False
+    began, told = time.monotonic(), job.platform.feed.name == NO_FEED
     while not stop.is_set() and not job.workers.stop.is_set():
         left_s = float("inf") if for_s is None else for_s - (time.monotonic() - began)
         if left_s <= 0:

@@ -78,6 +78,16 @@ class EmulatedFeed:
         return [record.letter if isinstance(record, Bad) else record.payload for record in watched]
 
 
+class NoFeed:
+    """Nothing of its own: the network sends its telemetry to the API."""
+
+    name, emulated = "the API", False
+
+    def arrivals(self) -> Iterator[Arrival]:
+        """None."""
+        return iter(())
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """When an archive begins, and the grid that suits it: its shortest period, a second for instants."""

@@ -9,7 +9,7 @@ is over. What comes later still reaches the twin with the next step, and its for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
@@ -105,7 +105,9 @@ class Follower:
         if now_ns < as_of_ns:
             return False
         reach_ns = CATCH_UP_STEPS * step_ns
-        frame = self._read(current_ns - reach_ns, as_of_ns, now_ns, self._known_at_ns)
+        late = self._read(current_ns - reach_ns, current_ns, now_ns, self._known_at_ns)
+        # What is about the new step may have been recorded before the step in front of it closed.
+        frame = _joined(late, self._read(current_ns, as_of_ns, now_ns, recorded_after_ns=-1))
         reporting = _reporting(frame, as_of_ns - step_ns)
         complete = bool(self._reporting) and reporting >= self._reporting
         if not complete and now_ns < as_of_ns + self.pace.grace_ns:
@@ -144,6 +146,12 @@ class Follower:
             recorded_after_ns=recorded_after_ns,
         )  # fmt: skip
         return self._stores.series.read(query)
+
+
+def _joined(*frames: SeriesFrame) -> SeriesFrame:
+    """The rows of all frames."""
+    columns = [[getattr(frame, each.name) for frame in frames] for each in fields(SeriesFrame)]
+    return SeriesFrame(*(np.concatenate(column) for column in columns))
 
 
 def _reporting(frame: SeriesFrame, after_ns: int) -> frozenset[str]:

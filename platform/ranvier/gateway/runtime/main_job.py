@@ -16,6 +16,7 @@ from ranvier.fabric.sources.source import SourceContext
 from ranvier.gateway.api.app import create_app
 from ranvier.gateway.api.server import ApiServer
 from ranvier.gateway.bootstrap import (
+    DEFAULT_STEP_S,
     SECOND_NS,
     mappings_of,
     open_books,
@@ -25,7 +26,7 @@ from ranvier.gateway.bootstrap import (
 )
 from ranvier.gateway.clock import Clock, ReplayClock, SystemClock
 from ranvier.gateway.runtime.bookkeeping import Watch
-from ranvier.gateway.runtime.feed import ArchiveFeed, EmulatedFeed, Feed
+from ranvier.gateway.runtime.feed import ArchiveFeed, EmulatedFeed, Feed, NoFeed
 from ranvier.gateway.runtime.twin_platform import FeedName, TwinPlatform
 from ranvier.gateway.runtime.workers import Workers
 from ranvier.gateway.settings import Settings
@@ -76,7 +77,9 @@ def main_job(settings: Settings, tell: Tell = lambda _: None) -> Iterator[MainJo
 
 def network_of(settings: Settings) -> str:
     """The name of the network that a feed belongs to when nobody has named it."""
-    return "emulated" if settings.feed.path is None else settings.feed.path.stem
+    if settings.feed.path is not None:
+        return settings.feed.path.stem
+    return "emulated" if settings.feed.emulate else "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,8 @@ class _Plan:
 def _plan(settings: Settings, watch: Watch, tell: Tell) -> _Plan:
     """The feed, the clock that it runs by and the grid that suits it."""
     context = SourceContext("", load(), settings.tenant, settings.network, mappings_of(settings))
+    if settings.feed.path is None and not settings.feed.emulate:
+        return _Plan(NoFeed(), SystemClock(), settings.twin.step_s or DEFAULT_STEP_S)
     if settings.feed.path is None:
         return _emulated(settings, context, watch)
     feed = ArchiveFeed(settings.feed.path, context, tell, watch)
