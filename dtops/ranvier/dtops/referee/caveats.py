@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 
 from ranvier.dtops.referee.chronicle import Chronicle
 from ranvier.dtops.referee.replay import Replayed
@@ -86,7 +87,9 @@ def _of_contenders(board: Scoreboard, rows: tuple[Row, ...]) -> Iterator[str]:
 
 def _of_differences(differences: tuple[Difference, ...]) -> Iterator[str]:
     others = {d for d in differences if d.other != REFERENCE or d.model != REFERENCE}
-    open_ones = sorted({(d.quantity, d.horizon_s, d.model, d.other) for d in others if not d.sure})
+    open_ones = sorted(
+        {(d.quantity, d.horizon_s, d.model, d.other) for d in others if not d.sure and isfinite(d.gain.value)}
+    )
     if open_ones:
         shown = "; ".join(f"{m} and {o} for {q} at {h:g} s" for q, h, m, o in open_ones[:4])
         more = f"; and {len(open_ones) - 4} more" if len(open_ones) > 4 else ""
