@@ -167,7 +167,7 @@ class SqliteLog:
             size = sum(part.stat().st_size for part in self.path.parent.glob(self.path.name + "*"))
             return Health(
                 "event log (SQLite)", True,
-                {"version": sqlite3.sqlite_version, "bytes": size, "records": int(records[0])},
+                {"version": sqlite3.sqlite_version, "bytes": size, "records": int(records[0] or 0)},
             )  # fmt: skip
         except (sqlite3.Error, OSError) as error:
             return Health("event log (SQLite)", False, error=str(error))

@@ -49,8 +49,10 @@ def run(
     given = {"path": feed, "replay_speed": speed, "emulate": False if no_feed else None}
     settings = options_of(context).settings(feed=given, api={"port": port})
     stop = _stop_on_signals()
+    from ranvier.gateway import logs
     from ranvier.gateway.runtime.main_job import main_job
 
+    logs.configure()
     with main_job(settings, say) as job:
         say(f"Ranvier runs at {job.url}  (Ctrl-C stops it)")
         name = job.platform.feed

@@ -58,6 +58,7 @@ def deadletter_replay(
             {"id": letter["id"], **platform.post(f"/v1/deadletters/{letter['id']}/replay")}
             for letter in letters
         ]
+        platform.settle()
     show(answers, as_json, [(name, field(name)) for name in ("id", "accepted", "refused")])
 
 

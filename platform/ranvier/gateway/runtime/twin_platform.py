@@ -119,7 +119,7 @@ class TwinPlatform:
             started_at_ns=self._started_at_ns, feed=self.feed.name, feed_emulated=self.feed.emulated,
             twin_lag_p50_s=follower.lags.quantile(0.5), twin_lag_p99_s=follower.lags.quantile(0.99),
             events_per_s=events_per_s, points_per_s=points_per_s,
-            events_accepted=counts.events.total - counts.refused, events_refused=counts.refused,
+            events_accepted=counts.events.total, events_refused=counts.refused,
             points_accepted=counts.points.total, forecasts_issued=follower.issued,
             forecasts_scored=follower.scored, watermark_ns=None if state is None else state.as_of_ns,
             as_of_ns=None if state is None else state.as_of_ns, sink_lag=self._sink_lag(),
@@ -145,7 +145,11 @@ class TwinPlatform:
         stream = BufferedReader(came, HEAD_BYTES)
         found = adapter_named(adapter) if adapter is not None else self._detected(stream, context)
         records = self.books.watch(found.read(stream, context), came, found.name, now_ns)
-        return deliver(self.log, records, source, whose, now_ns)
+        return self._counted(deliver(self.log, records, source, whose, now_ns))
+
+    def _counted(self, done: api.PublishResult) -> api.PublishResult:
+        self.counts.refused += done.refused
+        return done
 
     def _detected(self, stream: BufferedReader[Fingerprint], context: SourceContext) -> Source:
         head = stream.peek(HEAD_BYTES)[:HEAD_BYTES]
@@ -161,7 +165,7 @@ class TwinPlatform:
         """Put a dead letter through its adapter again."""
         whose = api.Whose(letter.tenant, letter.network)
         records = replaying.replay(letter, ADAPTERS, self.context(letter.source, whose))
-        return deliver(self.log, records, letter.source, whose, self.now_ns())
+        return self._counted(deliver(self.log, records, letter.source, whose, self.now_ns()))
 
     # ------------------------------------------------------------ forecasts and fidelity
     def fidelity(self, query: api.FidelityQuery) -> Sequence[api.FidelityFigure]:

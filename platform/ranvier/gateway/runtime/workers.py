@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
-from ranvier.fabric.event import Payload
+from ranvier.fabric.event import ALARMS, DEAD_LETTERS, FEEDBACK, MEASUREMENTS, TOPOLOGY, Payload
 from ranvier.fabric.ingest import Ingest, publish
 from ranvier.gateway.runtime.feed import Feed
 from ranvier.gateway.runtime.twin_platform import TwinPlatform
@@ -23,6 +23,9 @@ LONGEST_SILENCE_S = 60.0
 PUBLISHED_AT_ONCE = 2_000
 MAX_BEHIND_RECORDS = 20_000
 STORE_TRIES = 5
+TIDY_EVERY_S = 300.0
+CATALOGUE_KEPT_S = 30 * 86_400.0
+TOPICS = (MEASUREMENTS, FEEDBACK, TOPOLOGY, ALARMS, DEAD_LETTERS)
 log = structlog.get_logger("ranvier.workers")
 
 
@@ -93,7 +96,8 @@ class Workers:
         while self._behind() > MAX_BEHIND_RECORDS and not self.stop.wait(IDLE_S):
             pass
         if batch:
-            publish(self._platform.log, batch, self._feed.name, self._platform.now_ns())
+            done = publish(self._platform.log, batch, self._feed.name, self._platform.now_ns())
+            self._platform.counts.refused += done.dead_letters
             batch.clear()
 
     def _behind(self) -> int:
@@ -101,7 +105,7 @@ class Workers:
 
     # ------------------------------------------------------------ ingest
     def _run_ingest(self) -> None:
-        failures = 0
+        failures, tidied_at_ns = 0, 0
         while not self.stop.is_set():
             try:
                 result = self._ingest.step(self._platform.now_ns(), IDLE_S)
@@ -113,10 +117,24 @@ class Workers:
                 self.stop.wait(IDLE_S * 2**failures)
                 continue
             failures = 0
+            tidied_at_ns = self._tidy(tidied_at_ns)
             self._platform.counts.ingested(result)
             self._platform.counts.refused += result.refused
             if result.changes:
                 self._platform.follower.topology_changed()
+
+    def _tidy(self, tidied_at_ns: int) -> int:
+        """Forget what the settings say is old, every few minutes; when that was done last."""
+        now_ns, store = self._platform.now_ns(), self._platform.settings.store
+        if now_ns - tidied_at_ns < TIDY_EVERY_S * 1e9:
+            return tidied_at_ns
+        if store.log_retention_s is not None:
+            for topic in TOPICS:
+                self._platform.log.truncate(topic, now_ns - round(store.log_retention_s * 1e9))
+        if store.series_retention_s is not None:
+            self._platform.series.forget(now_ns - round(store.series_retention_s * 1e9))
+        self._platform.stores.catalogue.forget(now_ns - round(CATALOGUE_KEPT_S * 1e9))
+        return now_ns
 
     # ------------------------------------------------------------ twin
     def _run_twin(self) -> None:
