@@ -27,7 +27,7 @@ from ranvier.dtops.scoring.metrics import ScoredPoints, statistics
 from ranvier.fabric.ports import Ledger, SeriesFrame
 
 SCORE_KIND, FIDELITY_KIND = "score", "fidelity"
-SLICES = 16
+SLICES = 8
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 

@@ -91,9 +91,13 @@ def snapshot(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def insert(
-    connection: duckdb.DuckDBPyConnection, seal: Seal, rows: pa.Table, stream: bytes, schema: pa.Schema | None
-) -> None:
-    """Store the rows and their seal, and the schema of a new kind, in one transaction."""
+    connection: duckdb.DuckDBPyConnection, seal: Seal, rows: pa.Table, stream: bytes,
+    schema: pa.Schema | None, segment: str | None = None,
+) -> None:  # fmt: skip
+    """Store the rows and their seal, and the schema of a new kind, in one transaction.
+
+    `segment` names the segment that holds the rows already; None keeps them here.
+    """
     bounds = pc.min_max(rows.column("time_ns")).as_py()
     with snapshot(connection):
         if schema is not None:
@@ -104,10 +108,16 @@ def insert(
             "INSERT INTO seals VALUES (?, ?, ?, ?, ?, ?)",
             [seal.kind, seal.sequence, seal.key, seal.sealed_at_ns, seal.rows, seal.digest],
         )
-        connection.execute(
-            "INSERT INTO recent VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [seal.kind, seal.sequence, bounds["min"], bounds["max"], seal.rows, len(stream), stream],
-        )
+        if segment is None:
+            connection.execute(
+                "INSERT INTO recent VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [seal.kind, seal.sequence, bounds["min"], bounds["max"], seal.rows, len(stream), stream],
+            )
+        else:
+            connection.execute(
+                "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)",
+                [seal.kind, seal.sequence, seal.sequence, segment, bounds["min"], bounds["max"]],
+            )
 
 
 def to_segment(

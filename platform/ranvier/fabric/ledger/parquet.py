@@ -1,6 +1,7 @@
 """`ParquetLedger`: sealed rows in a folder.
 
-    append ► recent (DuckDB: the rows and their seal in one transaction) ─ once large ► segments (Parquet)
+    append ─┬► recent (DuckDB: the rows and their seal in one transaction) ─ once large ► segments (Parquet)
+            └─ rows that are large by themselves ► a segment, then their seal
 
 The recent rows of a kind are kept as the very Arrow bytes that were sealed. A segment is written under
 another name, synced and renamed before the database learns of it, so a crash leaves at most a file that
@@ -60,7 +61,8 @@ class ParquetLedger:
             digest = sealing.digest(head.digest, kind, key, sealed_at_ns, stream)
             seal = Seal(head.sequence, kind, key, sealed_at_ns, len(table), digest)
             is_new = kind not in self._schemas
-            catalogue.insert(self._connection, seal, table, stream, table.schema if is_new else None)
+            segment = self._at_once(seal, table, len(stream))
+            catalogue.insert(self._connection, seal, table, stream, table.schema if is_new else None, segment)
             self._schemas.setdefault(kind, table.schema)
             self._heads[kind] = _Head(seal.sequence + 1, digest)
             if catalogue.recent_exceeds(self._connection, kind, self._segment_rows, self._segment_bytes):
@@ -85,6 +87,13 @@ class ParquetLedger:
                 _Head(0, sealing.GENESIS) if last is None else _Head(last.sequence + 1, last.digest)
             )
         return self._heads[kind]
+
+    def _at_once(self, seal: Seal, table: pa.Table, size: int) -> str | None:
+        """Rows that fill a segment by themselves become one and never pass through the database's memory."""
+        if len(table) < self._segment_rows and size < self._segment_bytes:
+            return None
+        self.roll(seal.kind)  # what came before lies before it
+        return segments.write(self.folder / seal.kind, [(seal.sequence, table)])
 
     def roll(self, kind: str) -> None:
         """Move the recent rows of a kind into a segment now."""

@@ -137,6 +137,45 @@ def test_a_segment_that_was_not_finished_is_removed(folder: Path) -> None:
     assert list((folder / "forecasts").glob("*.partial")) == []
 
 
+def many(count: int) -> pa.Table:
+    return rows(1).take([0] * count)
+
+
+def test_rows_that_are_a_segment_by_themselves_never_pass_through_the_database(tmp_path: Path) -> None:
+    ledger = ParquetLedger(tmp_path, segment_rows=9)
+    for number, count in enumerate((2, 3, 9, 20, 4)):
+        ledger.append("forecast", f"key {number}", many(count), 1_000 + number)
+    assert ledger._connection.execute("SELECT sequence FROM recent ORDER BY sequence").fetchall() == [(4,)]
+    assert [len(ledger.get("forecast", f"key {number}")) for number in range(5)] == [2, 3, 9, 20, 4]
+    assert len(ledger.scan("forecast", "default")) == 38
+    assert ledger.verify("forecast") == 5
+    ledger.close()
+    again = ParquetLedger(tmp_path, segment_rows=9)
+    assert again.verify("forecast") == 5
+    again.close()
+
+
+def test_a_crash_before_the_seal_of_a_large_entry_leaves_no_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    ledger = ParquetLedger(tmp_path, segment_rows=9)
+    ledger.append("forecast", "before", many(2), 1_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(catalogue, "insert", cut)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.append("forecast", "large", many(20), 1_001)
+    ledger.close()
+    again = ParquetLedger(tmp_path, segment_rows=9)
+    assert len(list((tmp_path / "forecast").iterdir())) == 1, "the stray file went"
+    again.append("forecast", "large", many(20), 1_002)
+    assert len(again.scan("forecast", "default")) == 22
+    assert again.verify("forecast") == 2
+    again.close()
+
+
 def test_only_segments_that_a_window_touches_are_opened(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
