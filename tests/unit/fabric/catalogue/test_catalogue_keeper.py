@@ -44,7 +44,9 @@ def catalogue():
 
 
 def read(keeper: Keeper, records: list[Good | Bad], adapter: str = "pm-file", raw: bytes = b"x") -> None:
-    assert list(keeper.watch(records, Fingerprint("a.xml", io.BytesIO(raw)), adapter, NOW + 60 * S)) == records
+    assert (
+        list(keeper.watch(records, Fingerprint("a.xml", io.BytesIO(raw)), adapter, NOW + 60 * S)) == records
+    )
 
 
 def figures(catalogue: SqliteCatalogue, dataset_id: str) -> tuple[int, int, int]:
