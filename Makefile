@@ -40,6 +40,18 @@ format: $(STAMP_DEV) ## reformat and fix what ruff can
 backtest: $(STAMP_RUN) ## score the predictors on your files: make backtest FEED=path
 	@$(BIN)/ranvier backtest "$(FEED)" $(ARGS)
 
+.PHONY: bench
+bench: $(STAMP_DEV) $(WEB_OUT) ## measure, and write docs/benchmarks.md (ARGS=--quick: less, only printed)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m bench $(ARGS)
+
+.PHONY: docs
+docs: $(STAMP_DEV) ## build the manual into site/
+	@$(BIN)/mkdocs build --strict --quiet && echo "site/index.html"
+
+.PHONY: docs-settings
+docs-settings: $(STAMP_DEV) ## write the manual's page of settings
+	@$(BIN)/python -m ranvier.gateway.settings_page > docs/settings.md
+
 .PHONY: web
 web: $(WEB_OUT) ## build the web page
 
