@@ -192,6 +192,17 @@ def test_truncate_keeps_what_is_young_or_not_yet_committed_by_every_group(log: E
     assert sum(log.lag("quick").values()) == 0
 
 
+@pytest.mark.parametrize("topic", ["telemetry.alarms", "telemetry.deadletters"])
+def test_a_topic_that_no_group_reads_is_forgotten_by_time_alone(log: EventLog, topic: str) -> None:
+    for time_ns in (1, 2, 3):
+        log.append(topic, [Entry("k", str(time_ns).encode())], time_ns)
+    log.consumer("g", ["another topic"])
+    assert log.truncate(topic, 3) == 2
+    assert values(everything(log, topic)) == [3]
+    log.append(topic, [Entry("k", b"4")], 4)
+    assert [r.offset for r in everything(log, topic)] == [2, 3]
+
+
 def test_a_time_below_the_truncated_beginning_leads_to_the_oldest_record(log: EventLog) -> None:
     for time_ns in (1, 2, 3):
         log.append("t", [Entry("k", b"")], time_ns)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.ports import SeriesFrame, SeriesQuery, SeriesStore
 from ranvier.fabric.series.duckdb import DuckdbSeries
-from ranvier.ontology.errors import InputError, OntologyError
-from ranvier.ontology.ontology import Collection, Ontology, Quantity
+from ranvier.ontology.errors import InputError
+from ranvier.ontology.ontology import Aggregation, Collection, Ontology, Quantity, load
 
 FACTORIES: dict[str, Callable[[Path, Ontology], SeriesStore]] = {
     "duckdb": lambda folder, ontology: DuckdbSeries(folder / "series.duckdb", ontology),
@@ -27,26 +27,23 @@ FACTORIES: dict[str, Callable[[Path, Ontology], SeriesStore]] = {
 Open = Callable[[], SeriesStore]
 
 
-class FewQuantities(Ontology, frozen=True):
-    """A sum, an average and a ratio."""
-
-    def quantity(self, name: str) -> Quantity:
-        if name not in self.quantities:
-            raise OntologyError("a quantity", name, "add it")
-        return self.quantities[name]
-
-
-def _quantity(name: str, collection: Collection, weight: str | None = None) -> Quantity:
-    return Quantity(name, name, "1", ("Cell",), collection, "test", weight)
+def _quantity(
+    name: str, collection: Collection, weight: str | None = None, aggregate: Any = None
+) -> Quantity:
+    return Quantity(
+        name, name, "1", ("Cell",), collection, "test", weight, aggregate=aggregate, split_by=("cause",)
+    )
 
 
-ONTOLOGY = FewQuantities(
+ONTOLOGY = Ontology(
     "test", {}, {},
     {
         q.name: q
         for q in (
             _quantity("sum", "CC"), _quantity("mean", "SI"), _quantity("gauge", "GAUGE"),
             _quantity("ratio", "DER", "sum"), _quantity("plain ratio", "DER"),
+            _quantity("peak", "SI", aggregate="max"), _quantity("trough", "DER", aggregate="min"),
+            _quantity("energy", "SI", aggregate="sum"), _quantity("share", "CC", aggregate="mean"),
         )
     },
 )  # fmt: skip
@@ -221,6 +218,14 @@ def test_an_empty_batch_still_stores_its_offsets(store: SeriesStore) -> None:
     assert store.offsets() == {("t", 0): 5}
 
 
+def test_a_report_without_values_is_no_error_and_no_point(store: SeriesStore) -> None:
+    heard = MeasurementReport("Cell=2", "Cell", 0, 10, {})
+    assert store.write([heard, report(), heard, report(10, 20)], 1, {("t", 0): 4}) == 2
+    assert rows(store.read(SeriesQuery())) == [("Cell=1", "sum", 0, 10, 1.0), ("Cell=1", "sum", 10, 20, 1.0)]
+    assert store.series("default", "default") == ((("Cell=1", "sum"),), None)
+    assert store.offsets() == {("t", 0): 4}
+
+
 @pytest.mark.parametrize("name", ["", "a'b\"c", "Ж=1,Δ=2", "x" * 2000, "a\0b"])
 def test_any_text_is_a_name(store: SeriesStore, name: str) -> None:
     store.write([report(object_id=name, values={name: 1.0}, tenant=name)], 1)
@@ -280,6 +285,66 @@ def test_a_ratio_is_weighted_by_its_volume(store: SeriesStore) -> None:
     frame = store.downsample(SeriesQuery(quantities=("ratio",)), 20)
     assert frame.values == pytest.approx([(0.5 * 1 + 0.1 * 9) / 10])
     assert not frame.suspect.any()
+
+
+@pytest.mark.parametrize(
+    ("quantity", "whole"),
+    [
+        ("peak", 5.0),
+        ("trough", 1.0),
+        ("energy", 6.0),
+        ("share", 4.0),
+        ("sum.cause7", 6.0),
+        ("peak.cause7", 5.0),
+        ("ratio.cause7", 4.0),
+        ("forgotten", 4.0),
+    ],
+)
+def test_the_ontology_says_how_a_quantity_or_its_subcounter_is_aggregated(
+    store: SeriesStore, quantity: str, whole: float
+) -> None:
+    store.write([report(0, 10, values={quantity: 1.0}), report(10, 40, values={quantity: 5.0})], 1)
+    frame = store.downsample(SeriesQuery(), 40)
+    assert (frame.values.tolist(), frame.suspect.tolist()) == ([whole], [False])
+
+
+def test_a_peak_across_a_boundary_counts_on_both_sides_and_is_marked(store: SeriesStore) -> None:
+    store.write(
+        [
+            report(0, 15, values={"peak": 1.0, "trough": 1.0}),
+            report(15, 25, values={"peak": 9.0, "trough": -9.0}),
+            report(25, 40, values={"peak": 2.0, "trough": 2.0}),
+            report(40, 60, values={"peak": 3.0, "trough": 3.0}),
+        ],
+        1,
+    )
+    frame = store.downsample(SeriesQuery(), 20)
+    assert frame.values.tolist() == [9.0, 9.0, 3.0, -9.0, -9.0, 3.0]
+    assert frame.suspect.tolist() == [True, True, False] * 2
+
+
+AGGREGATIONS: list[tuple[str, Aggregation]] = [
+    ("RRC.ConnMax", "max"), ("PEE.Energy", "sum"), ("RRC.ConnEstabAtt.sum", "sum"), ("DRB.UEThpDl.5QI9", "mean"),
+    ("RRC.ConnMean", "mean"), ("DRB.UEThpDl", "weighted"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "aggregation"), AGGREGATIONS)
+def test_the_quantities_that_networks_send_are_aggregated_as_they_mean(
+    name: str, aggregation: Aggregation, tmp_path: Path
+) -> None:
+    known = load()
+    expected = {"max": 5.0, "sum": 6.0, "mean": 3.0, "weighted": 4.0}[aggregation]
+    volume = known.quantity(name).weight or "none"
+    for factory in FACTORIES.values():
+        store = factory(tmp_path, known)
+        store.write(
+            [report(0, 10, values={name: 1.0, volume: 1.0}), report(10, 20, values={name: 5.0, volume: 3.0})],
+            1,
+        )
+        found = store.downsample(SeriesQuery(quantities=(name,)), 20).values.tolist()
+        store.close()
+        assert (known.quantity(name).aggregation, found) == (aggregation, [expected])
 
 
 @pytest.mark.parametrize("volumes", [(1.0, None), (0.0, 0.0)])

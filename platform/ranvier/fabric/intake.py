@@ -5,7 +5,7 @@
 
 Checking value by value would cost more than everything else on the way, so a batch's values are compared
 with their bounds at once; only a report that stands out is checked in detail by the ontology, whose word
-counts.
+counts. Sentinels need no look of their own: the ontology's check holds them to lie outside the bounds.
 """
 
 from __future__ import annotations
@@ -142,6 +142,8 @@ class Intake:
 
     def _find_bounds(self, shape: Shape) -> _Bounds | None:
         object_class, names = shape
+        if object_class not in self._ontology.classes:
+            return None
         low, high = [], []
         for name in names:
             try:
@@ -153,14 +155,13 @@ class Intake:
             # An open end still shuts out the infinities.
             low.append(-FINITE if quantity.minimum is None else max(quantity.minimum, -FINITE))
             high.append(FINITE if quantity.maximum is None else min(quantity.maximum, FINITE))
-            if any(low[-1] <= sentinel <= high[-1] for sentinel in quantity.sentinels):
-                return None
         return _Bounds(np.array(low, np.float64), np.array(high, np.float64))
 
     def _reason(self, report: MeasurementReport) -> str | None:
         """Why the report is refused, or None where it is not."""
         try:
             _check_frame(report)
+            self._check_class(report.object_class)
             for name, value in report.values.items():
                 if not np.isfinite(value):
                     raise InputError("a finite value", f"{name} = {value}", "leave out what is missing")
@@ -191,14 +192,16 @@ class Intake:
                 "a time in 64 bits", str(change.valid_from_ns), "give nanoseconds since the epoch"
             )
         if isinstance(change, NodeChange):
-            if change.op == "upsert" and change.node_class not in self._ontology.classes:
-                raise OntologyError(
-                    "a class of the ontology", repr(change.node_class), "see `ranvier ontology show`"
-                )
+            if change.op == "upsert":
+                self._check_class(change.node_class)
         elif change.relation not in self._ontology.relations:
             raise OntologyError(
                 "a relation of the ontology", repr(change.relation), "see `ranvier ontology show`"
             )
+
+    def _check_class(self, name: str) -> None:
+        if name not in self._ontology.classes:
+            raise OntologyError("a class of the ontology", repr(name), "see `ranvier ontology show`")
 
 
 def _inside(minimum: float | None, maximum: float | None) -> float:

@@ -36,7 +36,8 @@ class MeasurementReport(msgspec.Struct, frozen=True, omit_defaults=True):
 
     object_id     distinguished name (TS 32.300), unique in its tenant and network
     object_class  a class of the ontology, e.g. NRCellDU
-    values        quantity (a name of the ontology) to value, in the ontology's unit; missing is absent
+    values        quantity (a name of the ontology) to value, in the ontology's unit; missing is absent.
+                  Empty: the object was heard, and measured nothing (a heartbeat)
     suspect       the network itself doubts these values (suspect flag of TS 32.435)
     revision      the source's own revision number; the highest wins, then the latest recorded
     origin        "observed", or "run:ID" for counters of the twin's own runs

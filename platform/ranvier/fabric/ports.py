@@ -104,7 +104,11 @@ class EventLog(Protocol):
         ...
 
     def truncate(self, topic: str, before_ns: int) -> int:
-        """Forget records recorded before `before_ns` that every group has committed; how many went."""
+        """Forget records recorded before `before_ns` that every group has committed; how many went.
+
+        Of a topic that no group reads all go that are older. A group of which no member was seen for a time
+        that the adapter declares is given up: it holds nothing back, and starts anew if it comes again.
+        """
         ...
 
     def ping(self) -> Health:
@@ -229,7 +233,8 @@ class SeriesStore(Protocol):
         """Write reports and the log's offsets in one transaction; how many points were written.
 
         The natural key is (tenant, network, origin, object, quantity, start, end): a point written again
-        with the same key is a revision; reads give the highest revision, then the latest recorded.
+        with the same key is a revision; reads give the highest revision, then the latest recorded. A report
+        without values says that its object was heard: it writes no point.
         """
         ...
 
@@ -238,9 +243,10 @@ class SeriesStore(Protocol):
         ...
 
     def downsample(self, query: SeriesQuery, period_ns: int) -> SeriesFrame:
-        """One value for each object, quantity and period of `period_ns`, by the counter's collection method.
+        """One value for each object, quantity and period of `period_ns`, by the quantity's `aggregation`.
 
-        Cumulative counters sum, status inspections average over time, ratios are weighted by their volume.
+        Counts and energies sum, status inspections average over time, ratios are weighted by their volume,
+        peaks take the highest and troughs the lowest. `suspect` tells where that is not the whole truth.
         """
         ...
 

@@ -48,10 +48,8 @@ class Membership:
         with database.transaction(self._connection) as connection:
             for topic in self._topics:
                 database.ensure_topic(connection, topic, partitions)
-                connection.execute(
-                    "INSERT INTO subscriptions VALUES (?, ?) ON CONFLICT DO NOTHING", (self._group, topic)
-                )
             self._enter(connection)
+            self._show(connection, self._clock_ns())
 
     def _enter(self, connection: sqlite3.Connection) -> None:
         cursor = connection.execute(
@@ -65,6 +63,14 @@ class Membership:
         )
         self.member = int(cursor.lastrowid or 0)
         self._change(connection)
+
+    def _show(self, connection: sqlite3.Connection, now_ns: int) -> None:
+        """Let it be known that the group reads its topics: what it has not committed is kept."""
+        own = [(self._group, topic) for topic in self._topics]
+        connection.executemany("INSERT INTO subscriptions VALUES (?, ?) ON CONFLICT DO NOTHING", own)
+        connection.executemany(
+            "INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", [(*each, now_ns) for each in own]
+        )
 
     def _change(self, connection: sqlite3.Connection) -> None:
         connection.execute(
@@ -93,6 +99,7 @@ class Membership:
             ).rowcount
             if updated == 0:
                 self._enter(connection)
+            self._show(connection, now_ns)
             owned = self._take(connection)
             row = connection.execute(
                 "SELECT number FROM generations WHERE grp = ?", (self._group,)

@@ -26,12 +26,13 @@ class SqliteLog:
 
     partitions  for each topic; fixed when the file is made, because another number breaks the order by key
     lease_s     how long a consumer that falls silent keeps its partitions
-    clock_ns    for leases only; wall time, since processes share it
+    clock_ns    for leases and for giving up groups; wall time, since processes share it
+    keep_group_s  how long a group of which no member is seen still holds back `truncate`
     """
 
     def __init__(
         self, path: Path, partitions: int = 4, lease_s: float = 10.0,
-        clock_ns: Callable[[], int] = time.time_ns,
+        clock_ns: Callable[[], int] = time.time_ns, keep_group_s: float = 7 * 86_400.0,
     ) -> None:  # fmt: skip
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.partitions, self.lease_ns, self.clock_ns = (
@@ -40,6 +41,7 @@ class SqliteLog:
             int(lease_s * 1e9),
             clock_ns,
         )
+        self._keep_group_ns = int(keep_group_s * 1e9)
         self.writing = threading.RLock()
         self._reading = threading.Lock()
         self._appended = threading.Condition()
@@ -143,10 +145,12 @@ class SqliteLog:
     def truncate(self, topic: str, before_ns: int) -> int:
         """Forget records recorded before `before_ns` that every group of the topic has committed.
 
-        Only whole beginnings go: from the first record recorded at or after `before_ns` on, all stay.
+        Only whole beginnings go: from the first record recorded at or after `before_ns` on, all stay. A group
+        that was not seen for `keep_group_s` is given up for this topic first, with what it had committed.
         """
         removed = 0
         with self.writing, database.transaction(self._writer) as writer:
+            _give_up_groups(writer, topic, self.clock_ns(), self._keep_group_ns)
             streams = writer.execute(
                 "SELECT id, start_offset, next_offset FROM streams WHERE topic = ?", (topic,)
             ).fetchall()
@@ -212,6 +216,25 @@ def _first_at(connection: sqlite3.Connection, stream: int, at_ns: int) -> int | 
         (stream, at_ns),
     ).fetchone()
     return None if row is None else int(row[0])
+
+
+def _give_up_groups(writer: sqlite3.Connection, topic: str, now_ns: int, keep_ns: int) -> None:
+    # A file made before groups were seen, or a clock that was set back: their time begins now.
+    writer.execute(
+        "INSERT OR REPLACE INTO seen SELECT u.grp, u.topic, ?1 FROM subscriptions u "
+        "LEFT JOIN seen s USING (grp, topic) WHERE u.topic = ?2 AND (s.at_ns IS NULL OR s.at_ns > ?1)",
+        (now_ns, topic),
+    )
+    given_up = writer.execute(
+        "SELECT grp FROM seen WHERE topic = ? AND at_ns < ?", (topic, now_ns - keep_ns)
+    ).fetchall()
+    for (group,) in given_up:
+        for table in ("seen", "subscriptions"):
+            writer.execute(f"DELETE FROM {table} WHERE grp = ? AND topic = ?", (group, topic))
+        writer.execute(
+            "DELETE FROM commits WHERE grp = ? AND stream IN (SELECT id FROM streams WHERE topic = ?)",
+            (group, topic),
+        )
 
 
 def _committed_by_all(connection: sqlite3.Connection, stream: int, topic: str, end: int) -> int:

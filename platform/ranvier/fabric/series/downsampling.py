@@ -1,30 +1,38 @@
-"""Downsampling by collection method (TS 32.404 clause 5, TS 28.552): what may be summed and what averaged.
+"""Downsampling by what the ontology says of each quantity (`Quantity.aggregation`, after TS 28.552).
 
-    CC          sum over the period
-    SI, GAUGE   average weighted by time
-    DER         average weighted by the volume that the quantity names as its `weight`
+    sum         sum over the period: counts, energies
+    mean        average weighted by time: status inspections, gauges
+    weighted    average weighted by the volume that the quantity names as its `weight`: ratios, delays
+    max, min    the peak or the trough: counters that are one over their own period already
 
 Output periods are [k·P, (k+1)·P) since the epoch. A value whose period crosses a boundary is shared out by
-the time it spends on each side. An instant (start = end) belongs to the period that ends at or after it.
+the time it spends on each side; a peak that crosses one counts on both sides, since nothing says on which
+it was. An instant (start = end) belongs to the period that ends at or after it.
 
 `suspect` is set where the network doubts an input, where the inputs cover less than the whole period (so a
-sum is too small), and where a ratio's volume is missing for an input or is zero over the whole period, in
-which case the average is weighted by time instead.
+sum is too small, and a peak may have been missed), where a peak may lie on the other side of a boundary, and
+where a ratio's volume is missing for an input or is zero over the whole period, in which case the average is
+weighted by time instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ranvier.fabric.ports import FOREVER_NS, SeriesFrame, SeriesQuery
 from ranvier.ontology.errors import InputError, OntologyError
-from ranvier.ontology.ontology import Ontology, Quantity
+from ranvier.ontology.ontology import Aggregation, Ontology, Quantity
 
 Read = Callable[[SeriesQuery], SeriesFrame]
+Known = Mapping[str, Quantity | None]
+"""The quantities of a frame by name; None for one that the ontology no longer knows."""
+
+_PLACE: dict[Aggregation, int] = {"sum": 0, "mean": 1, "weighted": 1, "max": 2, "min": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +70,8 @@ def downsample(read: Read, ontology: Ontology, query: SeriesQuery, period_ns: in
     if not len(frame):
         return frame
     pieces = _cut(frame, period_ns)
-    weights = _volumes(read, ontology, wider, frame)
-    rows = _combine(frame, pieces, _methods(ontology, frame), weights, period_ns)
+    known = {name: _quantity(ontology, name) for name in set(frame.quantities)}
+    rows = _combine(frame, pieces, _places(known, frame), _volumes(read, known, wider, frame), period_ns)
     keep = (rows.end_ns > query.from_ns) & (rows.end_ns <= query.to_ns)
     kept = np.flatnonzero(keep)[: query.limit]
     return SeriesFrame(*(getattr(rows, name)[kept] for name in SeriesFrame.__slots__))
@@ -103,19 +111,15 @@ def _quantity(ontology: Ontology, name: str) -> Quantity | None:
         return None
 
 
-def _methods(ontology: Ontology, frame: SeriesFrame) -> NDArray[np.bool_]:
-    """Whether each row's quantity sums. What the ontology no longer knows is averaged over time."""
-    sums = {
-        name: (q := _quantity(ontology, name)) is not None and q.collection == "CC"
-        for name in set(frame.quantities)
-    }
-    return np.fromiter((sums[name] for name in frame.quantities), np.bool_, len(frame))
+def _places(known: Known, frame: SeriesFrame) -> NDArray[np.int64]:
+    """How each row is aggregated. What the ontology no longer knows is averaged over time."""
+    place_of = {name: _PLACE["mean" if q is None else q.aggregation] for name, q in known.items()}
+    return np.fromiter((place_of[name] for name in frame.quantities), np.int64, len(frame))
 
 
-def _volumes(read: Read, ontology: Ontology, query: SeriesQuery, frame: SeriesFrame) -> NDArray[np.float64]:
+def _volumes(read: Read, known: Known, query: SeriesQuery, frame: SeriesFrame) -> NDArray[np.float64]:
     """Each row's volume over its own object and period: inf where none is named, NaN where it is missing."""
-    known = {name: _quantity(ontology, name) for name in set(frame.quantities)}
-    weight_of = {n: q.weight for n, q in known.items() if q and q.collection == "DER" and q.weight}
+    weight_of = {n: q.weight for n, q in known.items() if q and q.weight and q.aggregation == "weighted"}
     volumes = np.full(len(frame), np.inf)
     if not weight_of:
         return volumes
@@ -134,27 +138,37 @@ def _volumes(read: Read, ontology: Ontology, query: SeriesQuery, frame: SeriesFr
 
 
 def _combine(
-    frame: SeriesFrame, pieces: _Pieces, sums: NDArray[np.bool_], volumes: NDArray[np.float64], period_ns: int
-) -> SeriesFrame:
+    frame: SeriesFrame, pieces: _Pieces, places: NDArray[np.int64], volumes: NDArray[np.float64],
+    period_ns: int,
+) -> SeriesFrame:  # fmt: skip
     rows = int(pieces.group[-1]) + 1
     first = np.flatnonzero(np.diff(pieces.group, prepend=-1))
 
-    def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def total(values: NDArray[Any]) -> NDArray[np.float64]:
         return np.bincount(pieces.group, values, rows).astype(np.float64)
 
-    value, volume = frame.values[pieces.source], volumes[pieces.source]
-    is_sum = sums[pieces.source[first]]
-    weight = np.where(np.isinf(volume), pieces.weight, pieces.share * np.nan_to_num(volume, posinf=0.0))
-    unweighted = (total(np.isnan(volume).astype(np.float64)) > 0) | (total(weight) <= 0)
-    weight = np.where(unweighted[pieces.group], pieces.weight, weight)
-    mean = total(weight * value) / total(weight)
-    instants = total((frame.start_ns == frame.end_ns)[pieces.source].astype(np.float64)) > 0
+    value, place = frame.values[pieces.source], places[pieces.source[first]]
+    mean, unweighted = _mean(pieces, value, volumes[pieces.source], total)
+    high, low = np.maximum.reduceat(value, first), np.minimum.reduceat(value, first)
+    instants = total((frame.start_ns == frame.end_ns)[pieces.source]) > 0
     covered = total(pieces.weight) >= period_ns * (1 - 1e-9)
-    doubted = total(frame.suspect[pieces.source].astype(np.float64)) > 0
+    doubted = total(frame.suspect[pieces.source]) > 0
+    astride = (place >= _PLACE["max"]) & (total(pieces.share < 1) > 0)
     period, source = pieces.period[first], pieces.source[first]
     return SeriesFrame(
         frame.object_ids[source], frame.quantities[source], period * period_ns, (period + 1) * period_ns,
-        np.where(is_sum, total(pieces.share * value), mean),
+        np.choose(place, [total(pieces.share * value), mean, high, low]),
         np.maximum.reduceat(frame.recorded_at_ns[pieces.source], first),
-        doubted | (unweighted & ~is_sum) | ~(covered | instants),
+        doubted | astride | (unweighted & (place == _PLACE["weighted"])) | ~(covered | instants),
     )  # fmt: skip
+
+
+def _mean(
+    pieces: _Pieces, value: NDArray[np.float64], volume: NDArray[np.float64],
+    total: Callable[[NDArray[Any]], NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:  # fmt: skip
+    """Each output row's average by volume, and whether that had to be one by time."""
+    weight = np.where(np.isinf(volume), pieces.weight, pieces.share * np.nan_to_num(volume, posinf=0.0))
+    unweighted = (total(np.isnan(volume)) > 0) | (total(weight) <= 0)
+    weight = np.where(unweighted[pieces.group], pieces.weight, weight)
+    return total(weight * value) / total(weight), unweighted

@@ -90,7 +90,7 @@ class DuckdbSeries:
             return selection.read(cursor, query)
 
     def downsample(self, query: SeriesQuery, period_ns: int) -> SeriesFrame:
-        """One value for each object, quantity and period, by the counter's collection method."""
+        """One value for each object, quantity and period, as the ontology aggregates the quantity."""
         with self._writer.cursor() as cursor:
             return downsampling.downsample(
                 lambda wider: selection.read(cursor, wider), self._ontology, query, period_ns

@@ -13,6 +13,7 @@ from ranvier.gateway.api.cursor import Whole, decode_cursor, encode_cursor
 from ranvier.gateway.api.models import EstimateItem, FidelityItem, FidelityList
 from ranvier.gateway.api.platform import Estimate, FidelityFigure, FidelityQuery, Platform, Whose
 from ranvier.gateway.api.request import CursorText, Limit, Name, PlatformOf, Span, SpanOf, WhoseOf
+from ranvier.gateway.api.series import known_quantity
 from ranvier.gateway.api.times import format_time, format_time_or_none
 from ranvier.ontology.errors import InputError
 from ranvier.ontology.ontology import Ontology
@@ -112,7 +113,7 @@ def backing(
 
 def fidelity_item(figure: FidelityFigure, ontology: Ontology) -> FidelityItem:
     """A figure as the API shows it."""
-    quantity = ontology.quantities.get(figure.quantity)
+    quantity = known_quantity(ontology, figure.quantity)
     return FidelityItem(
         quantity=figure.quantity,
         unit=quantity.unit if quantity else None,

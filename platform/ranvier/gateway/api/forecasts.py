@@ -31,7 +31,7 @@ from ranvier.gateway.api.platform import (
 )
 from ranvier.gateway.api.quantiles import DEFAULT_LEVELS, quantiles_of
 from ranvier.gateway.api.request import CursorText, Limit, Name, PlatformOf, SpanOf, WhoseOf
-from ranvier.gateway.api.series import ObjectId, QuantityName
+from ranvier.gateway.api.series import ObjectId, QuantityName, known_quantity
 from ranvier.gateway.api.times import format_time, format_time_or_none, parse_time_ns
 from ranvier.ontology.ontology import Ontology
 
@@ -104,7 +104,7 @@ def list_outcomes(
         decode_cursor(cursor, key, ForecastPosition), limit + 1,
     )  # fmt: skip
     found = list(platform.outcomes(query))
-    known = platform.ontology.quantities.get(quantity)
+    known = known_quantity(platform.ontology, quantity)
     return OutcomePage(
         object_id=object_id,
         quantity=quantity,
@@ -155,7 +155,7 @@ def _item(
     levels: list[float] | None,
     ontology: Ontology,
 ) -> ForecastItem:
-    quantity = ontology.quantities.get(forecast.target.quantity)
+    quantity = known_quantity(ontology, forecast.target.quantity)
     figure = figures.get(_backed_by(forecast))
     return ForecastItem(
         object_id=forecast.target.object_id,

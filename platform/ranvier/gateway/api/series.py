@@ -12,7 +12,7 @@ from ranvier.gateway.api.cursor import Whole, decode_cursor, encode_cursor
 from ranvier.gateway.api.models import Point, PointsPage, SeriesItem, SeriesPage
 from ranvier.gateway.api.request import CursorText, Limit, PlatformOf, Span, SpanOf, TimeText, WhoseOf
 from ranvier.gateway.api.times import format_time, parse_time_ns
-from ranvier.ontology.errors import InputError
+from ranvier.ontology.errors import InputError, OntologyError
 from ranvier.ontology.ontology import Ontology, Quantity
 
 router = APIRouter(prefix="/v1/series", tags=["series"])
@@ -24,8 +24,11 @@ QuantityName = Annotated[str, Query(min_length=1, max_length=256, examples=["DRB
 
 
 def known_quantity(ontology: Ontology, name: str) -> Quantity | None:
-    """The ontology's quantity, or None for one that it has no more: old points stay readable."""
-    return ontology.quantities.get(name)
+    """The ontology's quantity or subcounter, or None for one it has no more: old points stay readable."""
+    try:
+        return ontology.quantity(name)
+    except OntologyError:
+        return None
 
 
 @router.get("", operation_id="listSeries")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ from ranvier.fabric.ingest import Ingest, Published, publish
 from ranvier.fabric.log.sqlite import SqliteLog
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.ports import Entry, Offsets, Record, SeriesQuery
+from ranvier.fabric.replay import replay
 from ranvier.fabric.series.duckdb import DuckdbSeries
+from ranvier.fabric.sources.adapters import ADAPTERS
+from ranvier.fabric.sources.source import Bad, Good, SourceContext
 from ranvier.fabric.topology_change import NodeChange, RelationChange, TopologyChange
 from ranvier.ontology.errors import InputError, StoreError
 from ranvier.ontology.ontology import load
@@ -171,6 +174,38 @@ def test_a_dead_letter_keeps_the_source_and_the_owner_of_its_record(world: World
     ((_, letter),) = world.letters()
     assert (letter.source, letter.adapter) == ("walk.csv", "native")
     assert (letter.tenant, letter.network) == ("rival", "n2")
+
+
+def test_a_refused_report_comes_in_whole_once_the_ontology_is_mended(world: World) -> None:
+    """As a report of five values of which one is out of what the ontology takes for its bounds."""
+    known = {RSSI: -60.0, "MDT.M1.RSRP": -90.0, "MDT.M1.RSRQ": -11.0, "MDT.M1.SINR": 12.0, "UE.CQI": 17.0}
+    sent = msgspec.structs.replace(report(1 * S), values=known, tenant="rival", network="n2")
+    publish(world.log, [sent, report(2 * S)], "walk.csv", 4)
+    world.ingest.step(20)
+    ((_, letter),) = world.letters()
+    context = SourceContext("elsewhere", ONTOLOGY)
+    (still,) = replay(letter, ADAPTERS, context)
+    assert isinstance(still, Bad)
+    wider = msgspec.structs.replace(ONTOLOGY.quantities["UE.CQI"], maximum=30.0)
+    mended = msgspec.structs.replace(ONTOLOGY, quantities={**ONTOLOGY.quantities, "UE.CQI": wider})
+    (good,) = replay(letter, ADAPTERS, replace(context, ontology=mended))
+    assert isinstance(good, Good)
+    assert good.payload == sent
+    world.ingest.close()
+    world.ingest = Ingest(world.log, world.series, world.graph, mended, batch=8)  # type: ignore[arg-type]
+    publish(world.log, [good.payload], letter.source, 30)
+    assert world.ingest.drain(40).points == 5
+    frame = world.series.read(SeriesQuery("rival", "n2"))
+    assert dict(zip(frame.quantities, frame.values, strict=True)) == known
+
+
+def test_an_object_that_was_heard_without_values_is_counted_and_refused_by_nobody(world: World) -> None:
+    heard = msgspec.structs.replace(report(1 * S), values={})
+    publish(world.log, [heard, report(1 * S), heard], "walk.csv", 2 * S)
+    result = world.ingest.drain(3 * S)
+    assert (result.records, result.points, result.refused) == (3, 1, 0)
+    assert world.letters() == []
+    assert world.ingest.lag(3 * S).samples == 3
 
 
 def test_a_payload_that_json_cannot_carry_becomes_a_dead_letter_at_once(world: World) -> None:

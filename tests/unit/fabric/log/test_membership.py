@@ -92,6 +92,53 @@ def test_a_clock_that_is_set_back_does_not_lock_the_partitions(
     assert len(logs[1].consumer("g", ["t"]).poll(1000)) == 100
 
 
+KEPT_S = 7 * 86_400.0
+
+
+def committed(log: SqliteLog, group: str) -> None:
+    """A consumer that reads all there is, commits it, and leaves."""
+    consumer = log.consumer(group, ["t"])
+    consumer.commit({(r.topic, r.partition): r.offset + 1 for r in consumer.poll(1000)})
+    consumer.close()
+
+
+def test_a_group_that_is_never_seen_again_holds_the_log_back_for_its_time_only(
+    logs: tuple[SqliteLog, SqliteLog], clock: Clock
+) -> None:
+    logs[0].consumer("abandoned", ["t"]).close()
+    committed(logs[0], "g")
+    clock.now_ns += int(KEPT_S * S)
+    assert logs[0].truncate("t", 2) == 0
+    committed(logs[0], "g")
+    clock.now_ns += 1
+    assert logs[0].truncate("t", 2) == 100
+    assert sum(logs[0].lag("g").values()) == 0
+    assert logs[0].lag("abandoned") == {}
+
+
+def test_a_group_that_is_slow_but_alive_is_never_given_up(
+    logs: tuple[SqliteLog, SqliteLog], clock: Clock
+) -> None:
+    slow = logs[0].consumer("slow", ["t"])
+    for _ in range(10):
+        clock.now_ns += int(KEPT_S * S) - 1
+        slow.poll(1)
+        assert logs[1].truncate("t", 2) == 0
+
+
+def test_a_group_that_was_given_up_comes_back_as_a_new_one(
+    logs: tuple[SqliteLog, SqliteLog], clock: Clock
+) -> None:
+    committed(logs[0], "late")
+    clock.now_ns += int(KEPT_S * S) + 1
+    assert logs[1].truncate("t", 1) == 0
+    assert logs[0].lag("late") == {}
+    again = logs[0].consumer("late", ["t"])
+    assert len(again.poll(1000)) == 100
+    assert sum(logs[0].lag("late").values()) == 100
+    assert logs[1].truncate("t", 2) == 0
+
+
 def test_another_number_of_partitions_is_refused(tmp_path: Path) -> None:
     SqliteLog(tmp_path / "log.db", partitions=4).close()
     with pytest.raises(StoreError, match="8 partitions"):

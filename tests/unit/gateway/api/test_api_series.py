@@ -8,6 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from ranvier.fabric.measurement import MeasurementReport
+from ranvier.gateway.api.series import known_quantity
+from ranvier.ontology.ontology import load
 
 CELL = "ManagedElement=1,GNBDUFunction=1,NRCellDU=1"
 ONE = {"object_id": CELL, "quantity": "DRB.UEThpDl"}
@@ -79,6 +81,13 @@ def test_too_many_periods_are_refused_before_the_store_is_asked(client: TestClie
     answer = client.get("/v1/series/points", params=ONE | {"downsample": 1})
     assert answer.status_code == 400
     assert "later `from`" in answer.json()["remedy"]
+
+
+def test_a_subcounter_is_known_by_its_counter_and_a_forgotten_quantity_is_not() -> None:
+    subcounter = known_quantity(load(), "DRB.UEThpDl.5QI9")
+    assert subcounter is not None
+    assert subcounter.unit == "kbit/s"
+    assert known_quantity(load(), "no.such") is None
 
 
 def test_a_series_without_points_is_an_empty_list(client: TestClient) -> None:
