@@ -88,7 +88,9 @@ def _row(param: Any) -> str:
         name, text = param.name.upper(), getattr(param, "help", None) or ""
     else:
         name, text = ", ".join(param.opts), param.help or ""
-    default = "" if param.default is None or param.default is False or param.default == () else f"`{param.default}`"
+    default = (
+        "" if param.default is None or param.default is False or param.default == () else f"`{param.default}`"
+    )
     if param.required:
         default = "required"
     return f"| `{name}` | {text.replace('|', chr(92) + '|')} | {default} |"
