@@ -10,7 +10,7 @@ from importlib.resources import files
 from ranvier.dtops.fidelity import Fidelity
 from ranvier.dtops.referee.report import REFERENCE, Report
 from ranvier.dtops.referee.report_pictures import fidelity_picture, pit_picture
-from ranvier.dtops.referee.report_text import HEAD, LEGEND, headline, lines_of, number, of_interval
+from ranvier.dtops.referee.report_text import HEAD, LEGEND, headline, lines_of, number, of_interval, of_unit
 
 
 def to_html(report: Report) -> str:
@@ -73,7 +73,7 @@ def _colour(report: Report, model: str) -> int:
 
 def _kpi(report: Report, kpi: str) -> str:
     rows = [row for row in report.rows if row.fidelity.quantity == kpi]
-    unit = rows[0].unit
+    unit = of_unit(rows[0].unit)
     groups: dict[float, list[Fidelity]] = {}
     for row in rows:
         if row.fidelity.model != REFERENCE:
@@ -82,8 +82,8 @@ def _kpi(report: Report, kpi: str) -> str:
     picture = fidelity_picture([(f"{horizon:g} s", found) for horizon, found in groups.items()], order)
     first, last = rows[0].fidelity, rows[-1].fidelity
     scale = (
-        f"Climatology's mean CRPS is {number(first.crps_reference)} {escape(unit)} at {first.horizon_s:g} s and "
-        f"{number(last.crps_reference)} {escape(unit)} at {last.horizon_s:g} s: that is what F is measured against."
+        f"Climatology's mean CRPS is {number(first.crps_reference)}{escape(unit)} at {first.horizon_s:g} s and "
+        f"{number(last.crps_reference)}{escape(unit)} at {last.horizon_s:g} s: that is what F is measured against."
     )
     return (
         f"<section class='kpi'><h2>{escape(kpi)}</h2><p class='small'>{scale}</p>"

@@ -28,6 +28,13 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:,.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
 
 
+def of_unit(unit: str) -> str:
+    """The unit as it follows a number: nothing for plain counts, a factor where the unit begins with one."""
+    if unit in ("", "1"):
+        return ""
+    return f" × {unit}" if unit[0].isdigit() else f" {unit}"
+
+
 def of_interval(found: Interval, undefined: str = "") -> str:
     """A figure with its interval: 0.84 [0.81, 0.87]."""
     if not math.isfinite(found.value):
@@ -53,7 +60,7 @@ def _line(report: Report, row: Row) -> tuple[str, ...]:
     mark = (" ★" if sure else " ☆") if f.model == best else ""
     figure = "reference" if f.model == REFERENCE else of_interval(f.fidelity, f.undefined)
     flat = "–" if math.isnan(f.pit_p) else ("yes" if f.pit_p > 0.05 else "no")
-    unit = f" {row.unit}" if row.unit else ""
+    unit = of_unit(row.unit)
     return (
         f.quantity, f"{f.horizon_s:g} s", f"{f.n:,}", str(f.blocks), f.model + mark,
         number(f.crps.value) + unit, figure, _percent(f.coverage80.value), number(f.bias.value, 2),
