@@ -59,6 +59,9 @@ class SteadyFeed:
             end_ns += S
             yield Arrival(end_ns, [*self._measured(end_ns), *self._handovers(end_ns)])
 
+    def close(self) -> None:
+        """It holds nothing."""
+
     def _cells(self, now_ns: int) -> Iterator[Payload]:
         for number in range(self._objects):
             yield NodeChange(cell(number), "NRCellDU", now_ns, {}, network=NETWORK)

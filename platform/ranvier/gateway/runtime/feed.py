@@ -44,6 +44,10 @@ class Feed(Protocol):
         """What becomes known, in order of time; ends when there is nothing more."""
         ...
 
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
 
 class EmulatedFeed:
     """The emulated network from `start_ns` on, with its past of `backfill_s` first."""
@@ -77,6 +81,9 @@ class EmulatedFeed:
         watched = self._watch(records, came, delivery.adapter, delivery.due_ns)
         return [record.letter if isinstance(record, Bad) else record.payload for record in watched]
 
+    def close(self) -> None:
+        """It holds nothing."""
+
 
 class NoFeed:
     """Nothing of its own: the network sends its telemetry to the API."""
@@ -86,6 +93,9 @@ class NoFeed:
     def arrivals(self) -> Iterator[Arrival]:
         """None."""
         return iter(())
+
+    def close(self) -> None:
+        """It holds nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,15 @@ class ArchiveFeed:
 
     def scan(self) -> Span:
         """Read all files once, onto disk, because files overlap in time. Raises InputError where none has data."""
-        spool, first_ns, shortest_ns = Spool(), FOREVER_NS, FOREVER_NS
+        try:
+            return self._scanned()
+        except BaseException:
+            self.close()
+            raise
+
+    def _scanned(self) -> Span:
+        self._spool = spool = Spool()
+        first_ns = shortest_ns = FOREVER_NS
         for member in open_archive(self._path, self._context):
             self._progress(f"reading {member.name}")
             for record in self.account.count(self._records(member)):
@@ -121,10 +139,8 @@ class ArchiveFeed:
                 if isinstance(payload, MeasurementReport):
                     first_ns = min(first_ns, payload.end_ns)
                     shortest_ns = min(shortest_ns, max(payload.end_ns - payload.start_ns, SECOND_NS))
-        self._spool = spool
         self._progress(f"{self.account.read} records, {self.account.dead} of them dead letters")
         if first_ns == FOREVER_NS:
-            spool.close()
             raise InputError(
                 "files with measurements", f"none in {self._path}",
                 "see docs/sources.md for what can be read, and `ranvier ingest` for why not",
@@ -142,7 +158,10 @@ class ArchiveFeed:
         if self._spool is None:
             self.scan()
         assert self._spool is not None
-        try:
-            yield from self._spool.arrivals()
-        finally:
+        yield from self._spool.arrivals()
+        self.close()
+
+    def close(self) -> None:
+        """Delete what was put on disk; the feed is over then."""
+        if self._spool is not None:
             self._spool.close()

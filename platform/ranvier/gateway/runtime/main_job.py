@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,7 +30,7 @@ from ranvier.gateway.runtime.bookkeeping import Watch
 from ranvier.gateway.runtime.feed import ArchiveFeed, EmulatedFeed, Feed, NoFeed
 from ranvier.gateway.runtime.twin_platform import FeedName, TwinPlatform
 from ranvier.gateway.runtime.workers import Workers
-from ranvier.gateway.settings import Settings
+from ranvier.gateway.settings import ApiSettings, Settings
 from ranvier.ontology.errors import StoreError
 from ranvier.ontology.ontology import load
 
@@ -54,17 +55,20 @@ def main_job(settings: Settings, tell: Tell = lambda _: None) -> Iterator[MainJo
     with ExitStack() as opened:
         stores = opened.enter_context(open_stores(settings))
         books = opened.enter_context(open_books(stores, settings))
+        listening = opened.enter_context(_listening(settings.api))
         plan = _plan(settings, books.watch, tell)
+        opened.callback(plan.feed.close)
         remembered(settings, plan.step_s)
         named = FeedName(plan.feed.name, plan.feed.emulated)
         platform = platform_over(stores, books, settings, plan.clock, named, plan.step_s)
         workers = Workers(platform, plan.feed)
         server = ApiServer(create_app(platform, settings.api), settings.api.host, settings.api.port)
-        serving = threading.Thread(target=server.run, name="ranvier-api")
+        serving = threading.Thread(target=server.run, args=([listening],), name="ranvier-api")
         serving.start()
         runfile = settings.store.folder / RUNFILE
         try:
-            url = _address(server, serving, settings)
+            _wait_until_up(server, serving)
+            url = f"http://{settings.api.host}:{server.bound_port}"
             runfile.write_text(json.dumps({"pid": os.getpid(), "url": url}))
             workers.start()
             yield MainJob(platform, workers, url)
@@ -115,16 +119,25 @@ def _emulated(settings: Settings, context: SourceContext, watch: Watch) -> _Plan
     return _Plan(emulated, clock, feed.period_s)
 
 
-def _address(server: ApiServer, serving: threading.Thread, settings: Settings) -> str:
+def _listening(api: ApiSettings) -> socket.socket:
+    """The socket of the API and the page. Raises StoreError where it cannot be had."""
+    family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
+    try:
+        return socket.create_server((api.host, api.port), family=family)
+    except OSError as error:
+        raise StoreError(
+            f"a free port {api.port} on {api.host}", str(error),
+            "stop what listens there, or choose another with --port",
+        ) from None  # fmt: skip
+
+
+def _wait_until_up(server: ApiServer, serving: threading.Thread) -> None:
     waited = threading.Event()
     for _ in range(int(START_S / 0.05)):
         if server.started:
-            return f"http://{settings.api.host}:{server.bound_port}"
+            return
         if not serving.is_alive():
             break
         waited.wait(0.05)
     server.should_exit = True
-    raise StoreError(
-        f"a free port {settings.api.port} on {settings.api.host}", "one that cannot be listened on",
-        "stop what listens there, or choose another with --port",
-    )  # fmt: skip
+    raise StoreError(f"the API to be up within {START_S:g} s", "no answer", "see what was logged before this")
