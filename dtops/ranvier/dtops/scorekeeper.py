@@ -57,6 +57,7 @@ class _Due:
     forecasts: Sequence[Forecast]
     column: int
     outcome: Floats
+    ended_ns: Ints
     place: dict[Target, int]
 
     @property
@@ -93,8 +94,9 @@ class Scorekeeper:
         place = self._placed[1]
         for column, horizon_s in enumerate(first.horizons_s):
             step = first.issued_at_ns // step_ns + round(horizon_s * 1e9 / step_ns)
-            blank = np.full(len(first.targets), np.nan)
-            self._due.setdefault(step, []).append(_Due(forecasts, column, blank, place))
+            n = len(first.targets)
+            due = _Due(forecasts, column, np.full(n, np.nan), np.zeros(n, dtype=np.int64), place)
+            self._due.setdefault(step, []).append(due)
 
     def score(self, measured: SeriesFrame, as_of_ns: int, now_ns: int) -> int:
         """Score what `measured` settles or revises; how many points were scored for the first time."""
@@ -113,22 +115,30 @@ class Scorekeeper:
             del self._due[step]
         return fresh
 
-    def _by_step(self, measured: SeriesFrame) -> dict[int, dict[Target, float]]:
-        """The latest Measurement of each target in each step that somebody waits for."""
+    def _by_step(self, measured: SeriesFrame) -> dict[int, dict[Target, tuple[int, float]]]:
+        """(end, value) of the latest Measurement of each target in each step that somebody waits for."""
         steps = -(-measured.end_ns // self.plan.step_ns)
         awaited = np.isin(steps, list(self._due)) if self._due else np.zeros(len(steps), dtype=bool)
-        found: dict[int, dict[Target, float]] = {}
+        found: dict[int, dict[Target, tuple[int, float]]] = {}
         order = np.flatnonzero(awaited)
         for row in order[np.argsort(measured.end_ns[order], kind="stable")]:
             target = Target(measured.object_ids[row], measured.quantities[row])
-            found.setdefault(int(steps[row]), {})[target] = float(measured.values[row])
+            found.setdefault(int(steps[row]), {})[target] = (
+                int(measured.end_ns[row]),
+                float(measured.values[row]),
+            )
         return found
 
-    def _settle(self, due: _Due, step: int, values: dict[Target, float], scored: list[Scored]) -> int:
+    def _settle(
+        self, due: _Due, step: int, values: dict[Target, tuple[int, float]], scored: list[Scored]
+    ) -> int:
         outcome = np.full(len(due.outcome), np.nan)
-        for target, value in values.items():
-            if target in due.place:
-                outcome[due.place[target]] = value
+        for target, (end_ns, value) in values.items():
+            row = due.place.get(target)
+            if (
+                row is not None and end_ns >= due.ended_ns[row]
+            ):  # a late, earlier row of the step does not win
+                outcome[row], due.ended_ns[row] = value, end_ns
         news = ~np.isnan(outcome) & due.given & (outcome != due.outcome)
         old = news & ~np.isnan(due.outcome)
         for rows, at, weight in ((old, due.outcome, -1), (news, outcome, 1)):
