@@ -45,8 +45,14 @@ def adjacency(targets: Sequence[Target], snapshot: Snapshot, most: int = 16) -> 
 
 def mean_around(links: Adjacency, recent: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, w) the mean of the neighbours' values in each step; NaN where none is known."""
-    total, known = np.zeros_like(recent), np.zeros_like(recent)
+    around = np.full_like(recent, np.nan)
+    if not len(links.to):
+        return around
+    first = np.flatnonzero(np.diff(links.to, prepend=-1))
     theirs = recent[links.of]
-    np.add.at(total, links.to, np.nan_to_num(theirs))
-    np.add.at(known, links.to, ~np.isnan(theirs))
-    return np.divide(total, known, out=np.full_like(recent, np.nan), where=known > 0)
+    unknown = np.isnan(theirs)
+    theirs[unknown] = 0.0
+    total = np.add.reduceat(theirs, first, axis=0)
+    known = np.add.reduceat(~unknown, first, axis=0, dtype=np.float64)
+    around[links.to[first]] = np.divide(total, known, out=np.full_like(total, np.nan), where=known > 0)
+    return around

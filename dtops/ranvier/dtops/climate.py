@@ -62,7 +62,9 @@ def _turns(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     first = np.concatenate([[True], ordered[1:] != ordered[:-1]]) if len(rows) else np.zeros(0, bool)
     start = np.maximum.accumulate(np.where(first, np.arange(len(rows)), 0))
     turn = np.arange(len(rows)) - start
-    return [order[turn == i] for i in range(int(turn.max(initial=-1)) + 1)]
+    if not len(rows):
+        return []
+    return np.split(order[np.argsort(turn, kind="stable")], np.cumsum(np.bincount(turn))[:-1])
 
 
 def _add_once(sample: Floats, held: Keys, rows: NDArray[np.int64], keys: Keys, values: Floats) -> None:
