@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import typer.main
+import yaml
 
 from ranvier.gateway import cli_page
 from ranvier.gateway.api.app import create_app
 from ranvier.gateway.bootstrap import open_platform
 from ranvier.gateway.cli.main import app
-from ranvier.gateway.settings import Settings, StoreSettings
+from ranvier.gateway.settings import Settings, StoreSettings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -56,6 +57,24 @@ def test_every_alert_of_the_example_is_explained_and_has_a_runbook() -> None:
     assert len(alerts) == len(runbooks)
     assert [alert for alert in alerts if alert not in explained] == []
     assert [runbook for runbook in runbooks if not (ROOT / runbook).exists()] == []
+
+
+def test_the_rules_of_the_example_are_yaml_as_prometheus_takes_it() -> None:
+    (group,) = yaml.safe_load((ROOT / "examples" / "prometheus-rules.yml").read_text())["groups"]
+    for rule in group["rules"]:
+        assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["expr"].count("(") == rule["expr"].count(")")
+
+
+def test_the_settings_of_the_manual_are_settings(tmp_path: Path) -> None:
+    written = re.findall(r"^```toml\n(.*?)^```", (DOCS / "operators.md").read_text(), re.M | re.S)
+    assert written
+    for number, text in enumerate(written):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(text)
+        settings = load_settings(file)
+        assert not settings.feed.emulate
+        assert [path for path in settings.ingest.mappings if not (ROOT / path).exists()] == []
 
 
 # ---------------------------------------------------------------- the command line

@@ -84,6 +84,9 @@ def blocks(page: str) -> list[tuple[int, str, str]]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("examples")
     env = {**os.environ, **EMULATED, "RANVIER_STORE__FOLDER": str(folder / "store"), "OMP_NUM_THREADS": "1"}
+    if env.pop("PYTHONDONTWRITEBYTECODE", ""):
+        # Else each command compiles all that it imports, which takes longer than all else that it does.
+        env["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
     with (folder / "platform.log").open("w") as said:
         process = subprocess.Popen([RANVIER, "run"], env=env, stdout=said, stderr=subprocess.STDOUT)
         try:

@@ -21,6 +21,7 @@ from ranvier.fabric.catalogue.view import CatalogueView
 from ranvier.fabric.dead_letter import DeadLetter
 from ranvier.fabric.ports import EventLog, GraphStore, Ledger, SeriesStore
 from ranvier.fabric.sources.adapters import ADAPTERS
+from ranvier.fabric.sources.counter_state import CounterState
 from ranvier.fabric.sources.mappings.mappings import Mappings
 from ranvier.fabric.sources.source import Source, SourceContext
 from ranvier.gateway.api import platform as api
@@ -37,6 +38,7 @@ from ranvier.ontology.errors import InputError, NotFound
 from ranvier.ontology.ontology import Ontology
 
 HEAD_BYTES = 65_536
+OWNERS_KEPT = 64
 PAST_STEPS = 40 * CATCH_UP_STEPS
 
 
@@ -74,6 +76,7 @@ class TwinPlatform:
         self._forecasts = ForecastBook(stores.ledger, stores.series)
         self._fidelity = fidelity_book
         self._started_at_ns = self.clock.now_ns()
+        self._counters: dict[api.Whose, CounterState] = {}
 
     # ------------------------------------------------------------ what the API reads directly
     @property
@@ -132,9 +135,17 @@ class TwinPlatform:
     def context(self, source: str, whose: api.Whose) -> SourceContext:
         """What an adapter reads a delivery against."""
         return SourceContext(
-            source, self.ontology, whose.tenant, whose.network, self._mappings, now_ns=self.now_ns(),
-            max_skew_s=self.settings.ingest.max_skew_s,
+            source, self.ontology, whose.tenant, whose.network, self._mappings, self._counters_of(whose),
+            now_ns=self.now_ns(), max_skew_s=self.settings.ingest.max_skew_s,
         )  # fmt: skip
+
+    def _counters_of(self, whose: api.Whose) -> CounterState:
+        """The last readings of ever-rising counters, from one delivery to the next; the oldest owners give way."""
+        found = self._counters.pop(whose, None) or CounterState()
+        self._counters[whose] = found
+        if len(self._counters) > OWNERS_KEPT:
+            self._counters.pop(next(iter(self._counters)), None)
+        return found
 
     def ingest_raw(
         self, adapter: str | None, raw: BinaryIO, source: str, whose: api.Whose
