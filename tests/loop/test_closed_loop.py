@@ -143,3 +143,15 @@ def test_a_grace_longer_than_a_step_keeps_nothing_from_the_twin(running: Any, tm
         loop.take_in_the_past()
         loop.live_until(START_NS + 4 * MINUTE_NS)
         assert loop.platform.follower.scored > 500
+
+
+def test_what_is_issued_on_request_is_not_among_the_twin_s_own(running: Any, tmp_path: Path) -> None:
+    with running(tmp_path, START_NS, backfill_s=300) as loop:
+        loop.take_in_the_past()
+        loop.live_until(START_NS + MINUTE_NS)
+        platform = loop.platform
+        own = platform.forecasts(ForecastQuery(WHOSE, limit=10_000))
+        asked = ForecastRequest(WHOSE, (own[0].target,), (10.0,), None, START_NS + 30 * SECOND_NS)
+        (fresh,) = platform.issue(asked)
+        assert fresh.seal is not None
+        assert platform.forecasts(ForecastQuery(WHOSE, limit=10_000)) == own

@@ -17,6 +17,8 @@ from ranvier.fabric.ports import Ledger, SeriesQuery, SeriesStore
 from ranvier.gateway.api.platform import ForecastPosition, ForecastQuery, IssuedForecast, Outcome
 
 FIRST_SPAN_NS = 120 * 10**9
+OWN_TWIN = "default"
+"""What was issued on request, as of any time that was asked for, stands in the ledger under another name."""
 _Row = dict[str, Any]
 
 
@@ -59,8 +61,8 @@ class ForecastBook:
         first = self._ledger.seals(FORECAST_KIND, limit=1)
         from_ns = max(query.from_ns, first[0].sealed_at_ns if first else to_ns)
         where = {
-            "network": query.whose.network, "object_id": query.object_id, "quantity": query.quantity,
-            "model": query.model, "horizon_s": query.horizon_s,
+            "network": query.whose.network, "twin": OWN_TWIN, "object_id": query.object_id,
+            "quantity": query.quantity, "model": query.model, "horizon_s": query.horizon_s,
         }  # fmt: skip
         given: dict[str, Any] = {name: value for name, value in where.items() if value is not None}
         span_ns = FIRST_SPAN_NS
