@@ -20,6 +20,8 @@ from bench.report import Section
 CHAPTERS: dict[str, Callable[[bool], Section]] = {
     "ingest": fabric.ingest_section,
     "graph": fabric.graph_section,
+    "ledger": fabric.ledger_section,
+    "scores": fabric.scoring_section,
     "twin": twin.section,
     "lag": lag.section,
     "restart": restart.section,

@@ -1,4 +1,4 @@
-"""The chapters on ingest and on the graph, from the benches of the stores."""
+"""The chapters on the stores and the scores, from benches that also run by themselves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.ingest import in_process as ingest_in_process
-from bench.process import ROOT, in_process
+from bench.process import ENVIRONMENT, ROOT, in_process
 from bench.report import Figure, Section
 
 RAW_ROWS, RAW_BATCH = 2_000_000, 50_000
@@ -85,18 +85,38 @@ def ingest_section(quick: bool) -> Section:
 def graph_section(quick: bool) -> Section:
     """What bench/graph.py prints."""
     given = ["--sessions", "1000", "5000", "--bulk", "20000"] if quick else []
-    done = subprocess.run(
-        [sys.executable, "bench/graph.py", *given], capture_output=True, text=True, check=False, cwd=ROOT
-    )
-    out = Section(
-        "Topology graph", " ".join(["python bench/graph.py", *given]),
+    return _printed(
+        "Topology graph", ["bench/graph.py", *given],
         "Bulk upserts of nodes and relations (aim: 20,000 a second), and reads at an early, a middle and the last "
         "instant as the history of UE sessions grows (aim: flat). Milliseconds are processor time.",
     )  # fmt: skip
+
+
+def ledger_section(quick: bool) -> Section:
+    """What bench/ledger.py prints."""
+    return _printed(
+        "Ledger", ["bench/ledger.py", "--appends", *(["20"] if quick else ["20", "200", "1000"])],
+        "Appends and scans as the history of sealed forecasts grows (aim: flat, but for a node's whole past).",
+    )  # fmt: skip
+
+
+def scoring_section(quick: bool) -> Section:
+    """What bench/scoring.py prints."""
+    del quick
+    return _printed(
+        "Scores and models alone", ["bench/scoring.py"], "In memory, on one thread, without any store."
+    )
+
+
+def _printed(title: str, command: list[str], how: str) -> Section:
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, check=False, cwd=ROOT, env=ENVIRONMENT
+    )
+    out = Section(title, " ".join(["python", *command]), how)
+    text = done.stdout.strip()
     if done.returncode:
-        out.remarks.append(f"Not measured: {done.stderr.splitlines()[-1]}")
-    else:
-        out.remarks.append(f"```text\n{done.stdout.strip()}\n```")
+        text = f"Not measured: {done.stderr.splitlines()[-1]}"
+    out.remarks.append(text if text.startswith(("|", "Not")) else f"```text\n{text}\n```")
     return out
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -24,7 +23,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from bench.process import ROOT, in_process
+from bench.process import ENVIRONMENT, ROOT, in_process
 from bench.report import Figure, Section
 
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
@@ -35,7 +34,7 @@ UP_S = 120.0
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     """`ranvier run` with seven emulated sites; its address, once forecasts have been issued."""
-    given = {"RANVIER_FEED__PERIOD_S": "2", "RANVIER_FEED__BACKFILL_S": "600", "OMP_NUM_THREADS": "1"}
+    given = {"RANVIER_FEED__PERIOD_S": "2", "RANVIER_FEED__BACKFILL_S": "600"}
     command = [
         sys.executable,
         "-m",
@@ -47,7 +46,7 @@ def running(folder: Path) -> Iterator[str]:
         "0",
     ]
     with (folder / "output").open("w") as output, subprocess.Popen(
-        command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env={**os.environ, **given}
+        command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env={**ENVIRONMENT, **given}
     ) as process:  # fmt: skip
         try:
             yield _address(folder, process)
