@@ -64,7 +64,7 @@ class Admission:
         if known:
             return known
         name = key[2]
-        named = self._named.get(name)
+        named = self._named[name]
         if named is None:
             try:
                 named = self._ontology.class_of(name)
@@ -75,7 +75,7 @@ class Admission:
 
     def _allows(self, relation: str, source: str, target: str) -> bool:
         key = (relation, source, target)
-        allowed = self._allowed.get(key)
+        allowed = self._allowed[key]
         if allowed is None:
             allowed = self._ontology.allows(relation, source, target)
             self._allowed.put(key, allowed)
@@ -97,18 +97,25 @@ def _check_shape(change: TopologyChange) -> None:
         raise InputError(
             "valid_from_ns within 64 bits", _name(change), "give nanoseconds since the Unix epoch"
         )
-    for text in (*ids, change.tenant, change.network, *change.properties, *change.properties.values()):
-        if isinstance(text, str) and not text.isascii() and not _encodable(text):
-            raise InputError(
-                "text that UTF-8 can hold", f"{text!r} in {change.op}", "decode the source again"
-            )
+    for text in (*ids, change.tenant, change.network):
+        if not text.isascii():
+            _check_text(text, change)
     for name, value in change.properties.items():
-        if isinstance(value, int | float) and not _storable(value):
+        if not name.isascii():
+            _check_text(name, change)
+        if isinstance(value, str):
+            _check_text(value, change)
+        elif value is not None and not _storable(value):
             raise InputError(
                 "properties that are text, true or false, finite, and within 64 bits",
                 f"{name} = {value!r} in {_name(change)}",
                 "leave a missing value out",
             )
+
+
+def _check_text(text: str, change: TopologyChange) -> None:
+    if not text.isascii() and not _encodable(text):
+        raise InputError("text that UTF-8 can hold", f"{text!r} in {change.op}", "decode the source again")
 
 
 def _encodable(text: str) -> bool:

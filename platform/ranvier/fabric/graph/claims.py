@@ -26,12 +26,19 @@ class Claim(NamedTuple):
     """What a change asserts of a slot, and how a removal in that slot matches. `slot` < 0 is a node's."""
 
     slot: int
-    assertion: Assertion
+    at_ns: int
+    op: int
+    state: State
     matching: int
     body: bytes
 
+    @property
+    def assertion(self) -> Assertion:
+        """The claim without its slot."""
+        return Assertion(self.at_ns, self.op, self.state)
 
-_Draft = tuple[tuple[int, int, int] | None, Assertion, int, bytes]
+
+_Draft = tuple[tuple[int, int, int] | None, int, int, State, int, bytes]
 """A claim whose slot has no key yet: None for a node's slot, which is the node's key negated."""
 
 
@@ -39,53 +46,52 @@ def resolve(
     changes: Sequence[TopologyChange], names: Names, ontology: Ontology
 ) -> tuple[list[Claim], set[int]]:
     """The claims of `changes` in their order, and those of their slots that did not exist before."""
-    scopes = [names.scope(change.tenant, change.network) for change in changes]
-    wanted = {
-        (scope, node_id) for scope, change in zip(scopes, changes, strict=True) for node_id in _ids(change)
-    }
-    entities, new_entities = names.entities(wanted)
+    scope_of = {whose: names.scope(*whose) for whose in {(c.tenant, c.network) for c in changes}}
+    scopes = [scope_of[change.tenant, change.network] for change in changes]
+    ends: list[tuple[int, str]] = []
+    for scope, change in zip(scopes, changes, strict=True):
+        if isinstance(change, NodeChange):
+            ends.append((scope, change.node_id))
+        else:
+            ends += ((scope, change.source_id), (scope, change.target_id))
+    entities, new_entities = names.entities(ends)
+    entity = iter(entities)
     drafts = [
-        _node(change, scope, names, entities[scope, change.node_id])
+        _node(change, scope, names, next(entity))
         if isinstance(change, NodeChange)
         else _relation(
-            change, names.category(scope, "relation", change.relation),
-            (entities[scope, change.source_id], entities[scope, change.target_id]), ontology,
+            change, names.category(scope, "relation", change.relation), (next(entity), next(entity)), ontology
         )
         for scope, change in zip(scopes, changes, strict=True)
-    ]  # fmt: skip
-    slots, new_slots = names.slots({key for key, *_ in drafts if key is not None})
+    ]
+    slots, new_slots = names.slots([draft[0] for draft in drafts if draft[0] is not None], new_entities)
+    slot = iter(slots)
     claims = [
-        Claim(slots[key] if key is not None else -assertion.state.a, assertion, matching, body)
-        for key, assertion, matching, body in drafts
+        Claim(-state.a if key is None else next(slot), at_ns, op, state, matching, body)
+        for key, at_ns, op, state, matching, body in drafts
     ]
     return claims, new_slots | {-entity for entity in new_entities}
 
 
-def _ids(change: TopologyChange) -> tuple[str, ...]:
-    if isinstance(change, NodeChange):
-        return (change.node_id,)
-    return (change.source_id, change.target_id)
-
-
 def _node(change: NodeChange, scope: int, names: Names, entity: int) -> _Draft:
     if change.op == "remove":
-        return None, Assertion(change.valid_from_ns, REMOVE, State(0, entity, 0, 0)), UNCONDITIONAL, b""
+        return None, change.valid_from_ns, REMOVE, State(0, entity, 0, 0), UNCONDITIONAL, b""
     digest, body = _digest(change.properties)
     state = State(names.category(scope, "node", change.node_class), entity, 0, digest)
-    return None, Assertion(change.valid_from_ns, UPSERT, state), UNCONDITIONAL, body
+    return None, change.valid_from_ns, UPSERT, state, UNCONDITIONAL, body
 
 
 def _relation(change: RelationChange, category: int, ends: tuple[int, int], ontology: Ontology) -> _Draft:
     op = UPSERT if change.op == "upsert" else REMOVE
     digest, body = _digest(change.properties) if op == UPSERT else (0, b"")
     source, target = ends
-    assertion = Assertion(change.valid_from_ns, op, State(category, source, target, digest))
+    at_ns, state = change.valid_from_ns, State(category, source, target, digest)
     functional = ontology.relations[change.relation].functional
     if functional == "target":
-        return (category, 0, target), assertion, BY_SOURCE, body
+        return (category, 0, target), at_ns, op, state, BY_SOURCE, body
     if functional == "source":
-        return (category, source, 0), assertion, BY_TARGET, body
-    return (category, source, target), assertion, UNCONDITIONAL, body
+        return (category, source, 0), at_ns, op, state, BY_TARGET, body
+    return (category, source, target), at_ns, op, state, UNCONDITIONAL, body
 
 
 def _digest(properties: dict[str, Scalar]) -> tuple[int, bytes]:

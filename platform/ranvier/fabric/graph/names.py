@@ -3,44 +3,53 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, TypeVar, cast
+
+from ranvier.fabric.graph.rows import insert
 
 K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T", bound=tuple[Any, ...])
 
 
-class Cache(Generic[K, V]):
-    """A map of bounded size that forgets what was not used for longest, in two generations."""
+class Cache(dict[K, V | None]):
+    """A map of bounded size that forgets what was not used for longest, in two generations.
+
+    `cache[key]` is the value, or None where it is not (or no longer) held. The map itself is the young
+    generation, so that what is in use is found without a call.
+    """
 
     def __init__(self, size: int) -> None:
+        super().__init__()
         self._half = max(1, size // 2)
-        self._young: dict[K, V] = {}
-        self._old: dict[K, V] = {}
+        self._old: dict[K, V | None] = {}
 
-    def get(self, key: K) -> V | None:
-        """The value, or None where it is not (or no longer) held."""
-        value = self._young.get(key)
-        if value is None:
-            value = self._old.get(key)
-            if value is not None:
-                self.put(key, value)
+    def __missing__(self, key: K) -> V | None:
+        value = self._old.get(key)
+        if value is not None:
+            self.put(key, value)
         return value
 
     def put(self, key: K, value: V) -> None:
         """Hold `value`, at the price of forgetting others."""
-        if len(self._young) >= self._half:
-            self._old, self._young = self._young, {}
-        self._young[key] = value
+        self.put_all({key: value})
+
+    def put_all(self, values: Mapping[K, V]) -> None:
+        """Hold all of them; more than the size at once are held until the next come."""
+        if len(self) + len(values) > self._half:
+            self._old = dict(self)
+            super().clear()
+        self.update(values)
 
     def drop(self, key: K) -> None:
         """Forget one key."""
-        self._young.pop(key, None)
+        self.pop(key, None)
         self._old.pop(key, None)
 
     def clear(self) -> None:
         """Forget all."""
-        self._young.clear()
+        super().clear()
         self._old.clear()
 
 
@@ -63,65 +72,59 @@ class Names:
     def scope(self, tenant: str, network: str) -> int:
         """The key of a tenant's network."""
         key = (tenant, network)
-        return self._few.get(key) or self._few_put(
-            key, self._find_or_make("scope", ("tenant", "network"), key)
-        )
+        return self._few[key] or self._few_put(key, self._find_or_make("scope", ("tenant", "network"), key))
 
     def category(self, scope: int, kind: str, name: str) -> int:
         """The key of a node class (kind "node") or a relation (kind "relation") within a scope."""
         key = (scope, kind, name)
-        return self._few.get(key) or self._few_put(
+        return self._few[key] or self._few_put(
             key, self._find_or_make("category", ("scope", "kind", "name"), key)
         )
 
-    def entities(self, wanted: set[tuple[int, str]]) -> tuple[dict[tuple[int, str], int], set[int]]:
-        """The keys of (scope, node id), whether or not the nodes are known, and which of them are new."""
-        return self._all("entity", ("scope", "name"), wanted, self._entities)
+    def entities(self, wanted: Sequence[tuple[int, str]]) -> tuple[list[int], set[int]]:
+        """The key of each (scope, node id), whether or not the node is known, and which of them are new."""
+        return self._all("entity", ("scope", "name"), wanted, self._entities, frozenset())
 
-    def slots(self, wanted: set[tuple[int, int, int]]) -> tuple[dict[tuple[int, int, int], int], set[int]]:
-        """The keys of relations' slots (category, a, b), and which of them are new."""
-        return self._all("slot", ("category", "a", "b"), wanted, self._slots)
+    def slots(
+        self, wanted: Sequence[tuple[int, int, int]], new_entities: Set[int]
+    ) -> tuple[list[int], set[int]]:
+        """The key of each relation's slot (category, a, b), and which of them are new."""
+        new = {key for key in wanted if key[1] in new_entities or key[2] in new_entities}
+        return self._all("slot", ("category", "a", "b"), wanted, self._slots, new)
 
     def _all(
-        self, table: str, columns: tuple[str, ...], wanted: set[T], cache: Cache[T, int]
-    ) -> tuple[dict[T, int], set[int]]:
-        found: dict[T, int] = {}
-        missing: list[T] = []
-        for key in wanted:
-            identity = cache.get(key)
-            if identity is None:
-                missing.append(key)
-            else:
-                found[key] = identity
-        if not missing:
-            return found, set()
-        stored = self._stored(table, columns, missing)
-        made = self._make(table, columns, [key for key in missing if key not in stored])
-        for key, identity in (stored | made).items():
-            found[key] = identity
-            cache.put(key, identity)
-        return found, set(made.values())
+        self, table: str, columns: tuple[str, ...], wanted: Sequence[T], cache: Cache[T, int], new: Set[T]
+    ) -> tuple[list[int], set[int]]:
+        """`new` are keys that the table cannot have."""
+        held = [cache[key] for key in wanted]
+        missing = {key for key, identity in zip(wanted, held, strict=True) if identity is None}
+        stored = self._stored(table, columns, missing - new)
+        made = self._make(table, columns, missing - stored.keys())
+        found = stored | made
+        cache.put_all(found)
+        keys = [identity or found[key] for key, identity in zip(wanted, held, strict=True)]
+        return keys, set(made.values())
 
-    def _stored(self, table: str, columns: tuple[str, ...], keys: list[T]) -> dict[T, int]:
+    def _stored(self, table: str, columns: tuple[str, ...], keys: set[T]) -> dict[T, int]:
         """Which of `keys` the table has: one join, since a statement for each costs more than its work."""
+        if not keys:
+            return {}
         self._connection.execute("DELETE FROM temp.wanted")
-        marks = ", ".join("?" for _ in columns)
         given = ", ".join(("x", "y", "z")[: len(columns)])
-        self._connection.executemany(f"INSERT INTO temp.wanted ({given}) VALUES ({marks})", keys)
+        insert(self._connection, f"INSERT INTO temp.wanted ({given})", list(keys))
         match = " AND ".join(f"t.{column} = w.{x}" for column, x in zip(columns, "xyz", strict=False))
         rows = self._connection.execute(
             f"SELECT t.id, {given} FROM temp.wanted AS w CROSS JOIN {table} AS t ON {match}"
         )
         return {cast(T, row[1:]): row[0] for row in rows}
 
-    def _make(self, table: str, columns: tuple[str, ...], keys: list[T]) -> dict[T, int]:
+    def _make(self, table: str, columns: tuple[str, ...], keys: set[T]) -> dict[T, int]:
+        if not keys:
+            return {}
         last = self._connection.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
         made = {key: identity for identity, key in enumerate(sorted(keys), last + 1)}
-        marks = ", ".join("?" for _ in columns)
-        self._connection.executemany(
-            f"INSERT INTO {table} (id, {', '.join(columns)}) VALUES (?, {marks})",
-            ((identity, *key) for key, identity in made.items()),
-        )
+        rows = [(identity, *key) for key, identity in made.items()]
+        insert(self._connection, f"INSERT INTO {table} (id, {', '.join(columns)})", rows)
         return made
 
     def _few_put(self, key: tuple[object, ...], value: int) -> int:

@@ -100,7 +100,7 @@ class SqliteGraph:
         self._data_version = None
 
     def _known_class(self, key: Key) -> str | None:
-        known = self._classes.get(key)
+        known = self._classes[key]
         if known is None:
             row = self._connections.writer.execute(_CLASS, key).fetchone()
             if row is not None:

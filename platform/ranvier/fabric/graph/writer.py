@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 from ranvier.fabric.graph import timeline
 from ranvier.fabric.graph.claims import Claim, resolve
 from ranvier.fabric.graph.intervals import OPEN_FORK, fork
 from ranvier.fabric.graph.names import Cache, Names
+from ranvier.fabric.graph.rows import insert
 from ranvier.fabric.graph.schema import CATEGORY, END, SELF, place
 from ranvier.fabric.graph.timeline import UPSERT, Assertion, Run, State
 from ranvier.fabric.ports import FOREVER_NS
@@ -29,10 +32,19 @@ class Fact(NamedTuple):
 
     id: int
     slot: int
-    state: State
+    category: int
+    a: int
+    b: int
+    digest: int
     valid_from: int
     valid_to: int
     recorded_at: int
+    superseded_at: int = FOREVER_NS
+
+    @property
+    def state(self) -> State:
+        """What holds."""
+        return State(self.category, self.a, self.b, self.digest)
 
     @property
     def run(self) -> Run:
@@ -81,26 +93,23 @@ class Writer:
         """Take all changes into the timelines; how many altered one. Sorting spares late changes."""
         self._recorded_at = recorded_at_ns
         altered = 0
-        ordered = sorted(changes, key=lambda item: item.valid_from_ns)
+        ordered = sorted(changes, key=attrgetter("valid_from_ns"))
         claims, new_slots = resolve(ordered, self._names, self._ontology)
         self._touched = {slot: Tail(None, _BEFORE_ALL) for slot in new_slots}
         for claim in claims:
-            tail = self._tail(claim.slot)
-            if claim.assertion.at_ns > tail.last_ns:
+            tail = self._touched.get(claim.slot) or self._tail(claim.slot)
+            if claim.at_ns > tail.last_ns:
                 altered += self._advance(claim, tail)
             else:
                 altered += self._revise(claim)
         self.flush()
-        for slot, tail in self._touched.items():
-            self._tails.put(slot, tail)
+        self._tails.put_all(self._touched)
         self._touched.clear()
         return altered
 
     def _tail(self, slot: int) -> Tail:
         # A slot of this batch stays at hand until the batch is written: the tables do not know it yet.
-        tail = self._touched.get(slot)
-        if tail is None:
-            tail = self._touched[slot] = self._tails.get(slot) or self._load_tail(slot)
+        tail = self._touched[slot] = self._tails[slot] or self._load_tail(slot)
         return tail
 
     def _load_tail(self, slot: int) -> Tail:
@@ -115,18 +124,18 @@ class Writer:
 
     # ------------------------------------------------------------ in order
     def _advance(self, claim: Claim, tail: Tail) -> bool:
-        at_ns, op, stated = claim.assertion
+        slot, at_ns, op, stated, matching, _ = claim
         self._say(claim)
         tail.last_ns = at_ns
         fact = tail.fact
         before = fact.state if fact else None
-        after = stated if op == UPSERT else timeline.fold(before, (claim.assertion,), claim.matching)
+        after = stated if op == UPSERT else timeline.fold(before, (claim.assertion,), matching)
         if after == before:
             return False
         if fact:
             self._end(fact)
-            self._begin(claim.slot, fact.state, fact.valid_from, at_ns)
-        tail.fact = self._begin(claim.slot, after, at_ns, FOREVER_NS) if after else None
+            self._begin(slot, fact.state, fact.valid_from, at_ns)
+        tail.fact = self._begin(slot, after, at_ns, FOREVER_NS) if after else None
         return True
 
     # ------------------------------------------------------------ late
@@ -213,18 +222,17 @@ class Writer:
             f" ORDER BY valid_from {order}",
             (slot, FOREVER_NS, from_ns, to_ns),
         )
-        return [Fact(row[0], slot, State(*row[1:5]), *row[5:]) for row in rows]
+        return [Fact(row[0], slot, *row[1:]) for row in rows]
 
     # ------------------------------------------------------------ gathering and writing
     def _say(self, claim: Claim) -> None:
-        self._assertions.append(
-            (claim.slot, claim.assertion.at_ns, claim.assertion.op, *claim.assertion.state, 1)
-        )
-        if claim.body:
-            self._bodies.add((claim.slot, claim.assertion.state.digest, claim.body))
+        slot, at_ns, op, state, _, body = claim
+        self._assertions.append((slot, at_ns, op, *state, 1))
+        if body:
+            self._bodies.add((slot, state.digest, body))
 
     def _begin(self, slot: int, state: State, from_ns: int, to_ns: int) -> Fact:
-        fact = Fact(self._next_fact, slot, state, from_ns, to_ns, self._recorded_at)
+        fact = Fact(self._next_fact, slot, *state, from_ns, to_ns, self._recorded_at)
         self._next_fact += 1
         self._begun[fact.id] = fact
         return fact
@@ -238,17 +246,12 @@ class Writer:
         """Write what was gathered."""
         if not self._assertions and not self._begun and not self._ended:
             return
-        many = self._connection.executemany
-        many("INSERT OR IGNORE INTO body VALUES (?, ?, ?)", self._bodies)
-        many("INSERT INTO assertion VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._assertions)
+        connection, facts = self._connection, list(self._begun.values())
+        insert(connection, "INSERT OR IGNORE INTO body", list(self._bodies))
+        insert(connection, "INSERT INTO assertion", self._assertions)
         self._write_ended()
-        facts = self._begun.values()
-        many(
-            "INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(f.id, f.slot, *f.state, f.valid_from, f.valid_to, f.recorded_at, FOREVER_NS) for f in facts],
-        )
-        arcs = sorted(arc for fact in facts for arc in _valid_arcs(fact))
-        many("INSERT INTO valid_arc VALUES (?, ?, ?, ?, ?)", arcs)
+        insert(connection, "INSERT INTO fact", facts)
+        insert(connection, "INSERT INTO valid_arc", sorted(chain.from_iterable(map(_valid_arcs, facts))))
         self._begun.clear()
         self._ended.clear()
         self._assertions.clear()
@@ -260,22 +263,24 @@ class Writer:
         many, now = self._connection.executemany, self._recorded_at
         many(
             "DELETE FROM valid_arc WHERE place = ? AND fork = ? AND low = ? AND high = ? AND fact = ?",
-            [arc for fact in self._ended for arc in _valid_arcs(fact)],
+            chain.from_iterable(map(_valid_arcs, self._ended)),
         )
         never = [fact for fact in self._ended if fact.recorded_at >= now]
         known = [fact for fact in self._ended if fact.recorded_at < now]
         many("DELETE FROM fact WHERE id = ?", [(fact.id,) for fact in never])
         many("UPDATE fact SET superseded_at = ? WHERE id = ?", [(now, fact.id) for fact in known])
-        many("INSERT INTO known_arc VALUES (?, ?, ?, ?, ?)", [a for f in known for a in _known_arcs(f, now)])
+        insert(
+            self._connection, "INSERT INTO known_arc",
+            list(chain.from_iterable(_known_arcs(fact, now) for fact in known)),
+        )  # fmt: skip
 
 
 def _valid_arcs(fact: Fact) -> list[tuple[int, int, int, int, int]]:
     """Where a fact of current knowledge is found by valid time; a node by itself is found in `fact_slot`."""
-    low, high, identity = fact.valid_from, fact.valid_to, fact.id
+    identity, slot, category, a, b, _, low, high, *_ = fact
     node = OPEN_FORK if high == FOREVER_NS else fork(low, high)
-    category, a, b, _ = fact.state
     arcs = [(place(category, CATEGORY), node, low, high, identity)]
-    if fact.slot > 0:
+    if slot > 0:
         arcs.append((place(a, END), node, low, high, identity))
         if a != b:
             arcs.append((place(b, END), node, low, high, identity))
@@ -288,5 +293,5 @@ def _known_arcs(fact: Fact, superseded_at: int) -> list[tuple[int, int, int, int
     node = fork(low, high)
     places = [where for where, *_ in _valid_arcs(fact)]
     if fact.slot < 0:
-        places.append(place(fact.state.a, SELF))
+        places.append(place(fact.a, SELF))
     return [(where, node, low, high, fact.id) for where in places]

@@ -160,6 +160,6 @@ def test_a_cache_keeps_the_latest_and_stays_within_its_size() -> None:
     cache: Cache[int, int] = Cache(100)
     for i in range(1_000):
         cache.put(i, i)
-        assert cache.get(0) == 0, "what is used stays"
-    assert sum(cache.get(i) is not None for i in range(1, 1_000)) <= 100
-    assert cache.get(999) == 999
+        assert cache[0] == 0, "what is used stays"
+    assert sum(cache[i] is not None for i in range(1, 1_000)) <= 100
+    assert cache[999] == 999
