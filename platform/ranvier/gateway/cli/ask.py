@@ -154,6 +154,10 @@ def series_points(
     """The points of one series."""
     names = ("start", "end", "value", "suspect", "recorded_at")
     with connect(options_of(context).settings()) as platform:
+        path = "/v1/series/points"
+        if downsample is not None and since is None:  # periods need a beginning: the first point's
+            named = {"object_id": object_id, "quantity": quantity, "known_at": known_at, "network": network}
+            since = next((point["start"] for point in platform.pages(path, 1, **named)), None)
         given = {
             "from": since,
             "to": until,
@@ -161,7 +165,6 @@ def series_points(
             "known_at": known_at,
             "network": network,
         }
-        path = "/v1/series/points"
         items = platform.pages(path, limit, object_id=object_id, quantity=quantity, **given)
     show(items, as_json, [(name, field(name)) for name in names], title=f"{object_id} {quantity}")
 
