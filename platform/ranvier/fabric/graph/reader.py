@@ -14,24 +14,25 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ranvier.fabric.graph.intervals import path
+from ranvier.fabric.graph.intervals import OPEN_FORK, path
 from ranvier.fabric.graph.schema import CATEGORY, END, SELF, place
 from ranvier.fabric.ports import FOREVER_NS
 from ranvier.fabric.snapshot import Node, Relation
 
 _FACT = "f.id, f.slot, f.category, f.a, f.b, f.digest, f.valid_from, f.valid_to, f.recorded_at"
-_FORKS = ", ".join("?" for _ in path(0))
-_STAB = """
-FROM json_each(?) AS p
-CROSS JOIN {arc} AS v ON v.place = p.value AND v.fork IN ({forks}) AND v.low <= ?
+_FIND = """
+SELECT {fact} FROM json_each(?) AS p
+CROSS JOIN {arc} AS v ON v.place = p.value {forks} AND v.low <= ?
 CROSS JOIN fact AS f ON f.id = v.fact
-WHERE v.high > ?
+WHERE v.high > ? AND {more}
 """
-_BY_VALID = f"SELECT DISTINCT {_FACT} {_STAB.format(arc='valid_arc', forks=_FORKS)} AND f.recorded_at <= ?"
-_BY_KNOWN = (
-    f"SELECT DISTINCT {_FACT} {_STAB.format(arc='known_arc', forks=_FORKS)}"
-    " AND f.valid_from <= ? AND f.valid_to > ?"
-)
+_FEW = len(path(0))
+_SPREAD = """
+SELECT p.value, (SELECT count(*) FROM (SELECT 1 FROM {arc} WHERE place = p.value LIMIT ?)),
+  (SELECT min(fork) FROM {arc} WHERE place = p.value AND fork >= 0),
+  (SELECT max(fork) FROM {arc} WHERE place = p.value)
+FROM json_each(?) AS p
+"""
 _LATEST = f"""
 SELECT {_FACT} FROM json_each(?) AS e CROSS JOIN fact AS f ON f.id = (
   SELECT id FROM fact WHERE slot = -e.value AND superseded_at = {FOREVER_NS} AND valid_from <= ?
@@ -66,6 +67,7 @@ class Reader:
 
     def __init__(self, connection: sqlite3.Connection, tenant: str, network: str, at: Point) -> None:
         self._connection = connection
+        self._named: dict[int, str] = {}
         # FOREVER marks the end of what is open, so the last instant that can be asked for is before it.
         self._as_of = min(at.as_of_ns, FOREVER_NS - 1)
         self._known_at = min(at.known_at_ns, FOREVER_NS - 1)
@@ -106,21 +108,44 @@ class Reader:
         return self._stab([place(entity, END) for entity in entities])
 
     def _stab(self, places: list[int]) -> list[Row]:
-        found = self._rows(
-            _BY_VALID, (json.dumps(places), *path(self._as_of), self._as_of, self._as_of, self._known_at)
-        )
+        at, known = self._as_of, self._known_at
+        found = self._find("valid_arc", places, at, ("f.recorded_at <= ?", (known,)))
         return found + self._believed(places)
 
     def _believed(self, places: list[int]) -> list[Row]:
         if not self._past:
             return []
-        known = self._known_at
-        return self._rows(
-            _BY_KNOWN, (json.dumps(places), *path(known), known, known, self._as_of, self._as_of)
+        at = self._as_of
+        return self._find(
+            "known_arc", places, self._known_at, ("f.valid_from <= ? AND f.valid_to > ?", (at, at))
         )
 
+    def _find(self, arc: str, places: list[int], at: int, more: tuple[str, tuple[int, ...]]) -> list[Row]:
+        """The facts of these places whose interval in `arc` contains `at`.
+
+        A place of few arcs is looked through. In the others the forks on the way to `at` are looked up, at
+        most some 36 however many arcs there are, and only those between the first and the last in use.
+        """
+        spread = self._connection.execute(_SPREAD.format(arc=arc), (_FEW, json.dumps(places))).fetchall()
+        few = [where for where, count, *_ in spread if count < _FEW]
+        many = [row for row in spread if row[1] >= _FEW]
+        condition, values = more
+        query = _FIND.format(fact=_FACT, arc=arc, forks="", more=condition)
+        found = self._rows(query, (json.dumps(few), at, at, *values)) if few else []
+        if many:
+            low = min((first for *_, first, _ in many if first is not None), default=0)
+            high = max(last for *_, last in many)
+            forks = [fork for fork in path(at) if fork == OPEN_FORK or low <= fork <= high]
+            among = "AND v.fork IN (SELECT value FROM json_each(?))"
+            query = _FIND.format(fact=_FACT, arc=arc, forks=among, more=condition)
+            wanted = json.dumps([where for where, *_ in many])
+            found += self._rows(query, (wanted, json.dumps(forks), at, at, *values))
+        # A relation is found at either end.
+        return list({row.id: row for row in found}.values())
+
     def _rows(self, query: str, parameters: Sequence[Any]) -> list[Row]:
-        return [Row(*row) for row in self._connection.execute(query, parameters)]
+        rows = {row[0]: row for row in self._connection.execute(query, parameters)}
+        return [Row(*row) for row in rows.values()]
 
     # ------------------------------------------------------------ facts of all valid time
     def history(self, entity: int) -> list[Row]:
@@ -178,9 +203,10 @@ class Reader:
         return dict(self._connection.execute(query, (wanted,)).fetchall())
 
     def _names(self, entities: Iterable[int]) -> dict[int, str]:
-        wanted = json.dumps(list(set(entities)))
+        wanted = json.dumps(list(set(entities) - self._named.keys()))
         query = "SELECT e.id, e.name FROM json_each(?) AS w CROSS JOIN entity AS e ON e.id = w.value"
-        return dict(self._connection.execute(query, (wanted,)).fetchall())
+        self._named.update(self._connection.execute(query, (wanted,)).fetchall())
+        return self._named
 
     def _bodies(self, rows: Sequence[Row]) -> dict[tuple[int, int], bytes]:
         wanted = json.dumps([row.id for row in rows if row.digest])
