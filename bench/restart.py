@@ -32,6 +32,7 @@ from ranvier.dtops.score_rows import Scored
 from ranvier.dtops.score_rows import rows_of as score_rows_of
 from ranvier.dtops.scorekeeper import SCORE_KIND
 from ranvier.dtops.scoring import metrics
+from ranvier.dtops.twin import Twin
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.topology_change import NodeChange, RelationChange
 from ranvier.gateway.bootstrap import HORIZON_STEPS, open_platform, open_stores, predictors
@@ -111,7 +112,7 @@ def issues(stores: Stores, now_ns: int, hours: float) -> None:
     for step in range(-int(hours * 3_600 * S / STEP_NS), 0):
         issued_ns = now_ns + step * STEP_NS + S
         made = list(forecasts(models, targets, horizons_s, issued_ns))
-        key = issue_key("default", NETWORK, "default", STEP_NS, issued_ns)
+        key = issue_key(Twin(network=NETWORK), STEP_NS, issued_ns)
         stores.ledger.append(FORECAST_KIND, key, rows_of(made), issued_ns)
         scored = list(scores(models, targets, horizons_s, issued_ns))
         due = [each for each in scored if each.valid_ns <= now_ns]

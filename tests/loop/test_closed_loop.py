@@ -119,6 +119,9 @@ def test_a_forecast_for_a_decision_is_sealed_and_says_how_far_to_rely(running: A
             )
         )  # fmt: skip
         assert past[0].values == [known.values[-1]], "as of then: the last value that was known then"
+        newest = loop.platform.ledger.seals(FORECAST_KIND, limit=1000)[-1]
+        assert newest.digest == past[0].seal
+        assert newest.sealed_at_ns == loop.clock.ns, "sealed when it was made, whatever time it is about"
 
 
 def test_the_page_of_forecasts_is_newest_first_and_complete(running: Any, tmp_path: Path) -> None:

@@ -10,16 +10,18 @@ import numpy as np
 from ranvier.dtops.forecast import Forecast
 from ranvier.dtops.forecast_rows import rows_of
 from ranvier.dtops.ports import Predictor
+from ranvier.dtops.twin import Twin
 from ranvier.dtops.twin_state import TwinState
 from ranvier.fabric.ports import Ledger
 from ranvier.ontology.errors import InputError
 
 FORECAST_KIND = "forecast"
+DEFAULT_TWIN = Twin()
 
 
-def issue_key(tenant: str, network: str, twin: str, step_ns: int, issued_at_ns: int) -> str:
+def issue_key(twin: Twin, step_ns: int, issued_at_ns: int) -> str:
     """The ledger's key of an issue."""
-    return f"{tenant}/{network}/{twin}/{step_ns}/{issued_at_ns}"
+    return f"{twin.tenant}/{twin.network}/{twin.name}/{step_ns}/{issued_at_ns}"
 
 
 def issue(
@@ -28,12 +30,13 @@ def issue(
     horizons_s: Sequence[float],
     ledger: Ledger,
     now_ns: int,
-    whose: tuple[str, str] = ("default", "default"),
-    twin: str = "default",
+    twin: Twin = DEFAULT_TWIN,
+    sealed_at_ns: int | None = None,
 ) -> list[Forecast]:
     """Forecasts of all predictors from `state`, issued at `now_ns` and sealed in one ledger entry.
 
-    `whose` is the tenant and the network that the twin follows; `twin` its name.
+    `sealed_at_ns` is when the ledger takes it, where that is not `now_ns`: a forecast may be asked for as of
+    a time past, but it is sealed when it was made.
 
     The entry's key is the twin's name with grid and issue time, so issuing twice seals once. Raises InputError
     where a predictor's forecast has other targets, horizons or times than were asked for. The forecasts
@@ -41,13 +44,15 @@ def issue(
     """
     asked = state.handed_out()
     forecasts = [_checked(each, asked, state.handed_out(), tuple(horizons_s)) for each in predictors]
-    tenant, network = whose
     forecasts = [
-        replace(each, issued_at_ns=now_ns, tenant=tenant, network=network, twin=twin) for each in forecasts
+        replace(f, issued_at_ns=now_ns, tenant=twin.tenant, network=twin.network, twin=twin.name)
+        for f in forecasts
     ]
     if asked.targets:
-        key = issue_key(tenant, network, twin, asked.step_ns, now_ns)
-        ledger.append(FORECAST_KIND, key, rows_of(forecasts), now_ns)
+        key = issue_key(twin, asked.step_ns, now_ns)
+        ledger.append(
+            FORECAST_KIND, key, rows_of(forecasts), now_ns if sealed_at_ns is None else sealed_at_ns
+        )
     return forecasts
 
 

@@ -123,7 +123,7 @@ class FeedSettings(_Section):
     )
     emulated_seed: int = Field(1, ge=0, description="Seed of the emulated network.")
     backfill_s: float = Field(
-        3_600.0, ge=0, description="Past that the emulated network sends at its start, s."
+        1_800.0, ge=0, description="Past that the emulated network sends at its start, s."
     )
 
 

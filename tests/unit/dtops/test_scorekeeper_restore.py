@@ -13,6 +13,7 @@ from ranvier.dtops.forecast import Forecast, Target
 from ranvier.dtops.forecast_rows import rows_of
 from ranvier.dtops.issue import FORECAST_KIND, issue_key
 from ranvier.dtops.scorekeeper import SCORE_KIND, Scorekeeper, ScoringPlan
+from ranvier.dtops.twin import Twin
 from ranvier.fabric.ledger.parquet import ParquetLedger
 from ranvier.fabric.ports import SeriesFrame
 
@@ -48,7 +49,7 @@ def issued(ledger: ParquetLedger, step: int) -> list[Forecast]:
                 model, "1", now_ns, now_ns, TARGETS, HORIZONS_S, values, step_ns=STEP_NS, network="emulated"
             )
         )
-    key = issue_key("default", "emulated", "default", STEP_NS, now_ns)
+    key = issue_key(Twin(network="emulated"), STEP_NS, now_ns)
     ledger.append(FORECAST_KIND, key, rows_of(forecasts), now_ns)
     return forecasts
 

@@ -17,6 +17,7 @@ import numpy as np
 from ranvier.dtops.forecast import Forecast
 from ranvier.dtops.issue import issue
 from ranvier.dtops.ports import Predictor, Synchroniser
+from ranvier.dtops.twin import Twin
 from ranvier.dtops.twin_state import TwinState
 from ranvier.fabric.ports import GraphStore, Ledger, SeriesFrame, SeriesQuery, SeriesStore
 from ranvier.fabric.snapshot import Snapshot
@@ -130,7 +131,9 @@ class Follower:
         if self.state is None or not self.state.targets:
             return
         ledger = self._stores.ledger
-        forecasts = issue(self._predictors, self.state, self.pace.horizons_s, ledger, now_ns, self.whose)
+        forecasts = issue(
+            self._predictors, self.state, self.pace.horizons_s, ledger, now_ns, Twin(*self.whose)
+        )  # fmt: skip
         if self._scorer is not None:
             self._scorer.enter(forecasts)
         self.issued += sum(int(np.isfinite(each.values[:, :, 0]).sum()) for each in forecasts)

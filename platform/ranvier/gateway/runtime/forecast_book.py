@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from ranvier.dtops.forecast import Target
 from ranvier.dtops.issue import FORECAST_KIND, issue_key
+from ranvier.dtops.twin import Twin
 from ranvier.fabric.ports import Ledger, SeriesQuery, SeriesStore
 from ranvier.gateway.api.platform import ForecastPosition, ForecastQuery, IssuedForecast, Outcome
 
@@ -72,7 +73,7 @@ class ForecastBook:
             to_ns, span_ns = begin_ns, span_ns * 2
 
     def _digest(self, row: _Row, seals: dict[str, str | None]) -> str | None:
-        key = issue_key(row["tenant"], row["network"], row["twin"], row["step_ns"], row["time_ns"])
+        key = issue_key(Twin(row["tenant"], row["network"], row["twin"]), row["step_ns"], row["time_ns"])
         if key not in seals:
             seal = self._ledger.seal(FORECAST_KIND, key)
             seals[key] = None if seal is None else seal.digest

@@ -14,6 +14,7 @@ from typing import BinaryIO
 from ranvier.diops import gate
 from ranvier.dtops.issue import FORECAST_KIND, issue, issue_key
 from ranvier.dtops.ports import Predictor
+from ranvier.dtops.twin import Twin
 from ranvier.dtops.twin_state import TwinState
 from ranvier.fabric import replay as replaying
 from ranvier.fabric.catalogue.fingerprint import Fingerprint
@@ -200,17 +201,17 @@ class TwinPlatform:
         predictor = self._predictor(request.model or self.settings.twin.primary)
         state = self._state(request)
         narrowed = state.narrowed(request.targets)
-        now_ns = max(self.now_ns(), narrowed.known_at_ns) if request.as_of_ns is None else request.as_of_ns
-        twin = f"request-{self.now_ns()}"
-        forecast = issue([predictor], narrowed, request.horizons_s, self.ledger, now_ns, request.whose, twin)[
-            0
-        ]
-        seal = self.ledger.seal(FORECAST_KIND, issue_key(*request.whose, twin, state.step_ns, now_ns))
+        made_ns = max(self.now_ns(), narrowed.known_at_ns)
+        issued_ns = made_ns if request.as_of_ns is None else request.as_of_ns
+        twin = Twin(*request.whose, f"request-{made_ns}")
+        forecasts = issue([predictor], narrowed, request.horizons_s, self.ledger, issued_ns, twin, made_ns)
+        forecast = forecasts[0]
+        seal = self.ledger.seal(FORECAST_KIND, issue_key(twin, state.step_ns, issued_ns))
         place = {target: row for row, target in enumerate(forecast.targets)}
         levels = None if forecast.levels is None else forecast.levels.tolist()
         return [
             api.IssuedForecast(
-                target, horizon_s, forecast.model, forecast.model_version, now_ns, forecast.known_at_ns,
+                target, horizon_s, forecast.model, forecast.model_version, issued_ns, forecast.known_at_ns,
                 forecast.values[place[target], column].tolist(), levels, forecast.tail,
                 None if seal is None else seal.digest,
             )
