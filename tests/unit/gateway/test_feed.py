@@ -119,3 +119,18 @@ def test_the_same_seed_tells_the_same() -> None:
 
 def test_no_feed_tells_nothing() -> None:
     assert list(NoFeed().arrivals()) == []
+
+
+def test_an_archive_goes_on_after_what_was_known_when_it_stopped(tmp_path: Path) -> None:
+    feed = ArchiveFeed(written(tmp_path, a=[report(1, at, 10) for at in range(0, 100, 10)]), context())
+    feed.scan()
+    feed.after_ns = T0 + 40 * S
+    assert [arrival.due_ns - T0 for arrival in feed.arrivals()] == [at * S for at in range(50, 101, 10)]
+
+
+def test_the_emulated_network_sends_no_past_that_is_known(tmp_path: Path) -> None:
+    network = EmulatedNetwork(EmulatorConfig(sites=1, period_s=10))
+    feed = EmulatedFeed(network, context(), T0, backfill_s=600, after_ns=T0 - 60 * S)
+    past = list(takewhile(lambda arrival: arrival.due_ns <= T0, feed.arrivals()))
+    assert past
+    assert min(arrival.due_ns for arrival in past) >= T0 - 60 * S

@@ -50,22 +50,21 @@ class Feed(Protocol):
 
 
 class EmulatedFeed:
-    """The emulated network from `start_ns` on, with its past of `backfill_s` first."""
+    """The emulated network from `start_ns` on; before it, its past of `backfill_s` from `after_ns` on."""
 
     emulated = True
 
     def __init__(
         self, network: EmulatedNetwork, context: SourceContext, start_ns: int, backfill_s: float,
-        watch: Watch = unwatched,
+        watch: Watch = unwatched, after_ns: int = 0,
     ) -> None:  # fmt: skip
         self.name, self._watch = "emulated network", watch
         self._network, self._context, self._start_ns = network, context, start_ns
-        self._backfill_ns = int(backfill_s * SECOND_NS)
+        self._begin_ns = max(start_ns - int(backfill_s * SECOND_NS), min(after_ns, start_ns))
 
     def arrivals(self) -> Iterator[Arrival]:
         """The past at once, then a second at a time for ever."""
-        begin_ns = self._start_ns - self._backfill_ns
-        for delivery in self._network.history(begin_ns, self._start_ns):
+        for delivery in self._network.history(self._begin_ns, self._start_ns):
             yield Arrival(delivery.due_ns, self._payloads(delivery))
         now_ns = self._start_ns
         while True:
@@ -107,7 +106,10 @@ class Span:
 
 
 class ArchiveFeed:
-    """The user's own files, in the order in which what they tell became known."""
+    """The user's own files, in the order in which what they tell became known.
+
+    What became known by `after_ns` is left out: a start that goes on where the last one stopped sets it.
+    """
 
     emulated = False
 
@@ -119,6 +121,7 @@ class ArchiveFeed:
         self._path, self._context, self._progress = path, context, progress
         self._spool: Spool | None = None
         self.account = Account()
+        self.after_ns = -1
 
     def scan(self) -> Span:
         """Read all files once, onto disk, because files overlap in time. Raises InputError where none has data."""
@@ -158,7 +161,9 @@ class ArchiveFeed:
         if self._spool is None:
             self.scan()
         assert self._spool is not None
-        yield from self._spool.arrivals()
+        for arrival in self._spool.arrivals():
+            if arrival.due_ns > self.after_ns:
+                yield arrival
         self.close()
 
     def close(self) -> None:

@@ -12,9 +12,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from ranvier.fabric.sources.source import SourceContext
 from ranvier.gateway.api.app import create_app
+from ranvier.gateway.api.platform import ForecastQuery, Whose
 from ranvier.gateway.api.server import ApiServer
 from ranvier.gateway.bootstrap import (
     DEFAULT_STEP_S,
@@ -28,6 +30,8 @@ from ranvier.gateway.bootstrap import (
 from ranvier.gateway.clock import Clock, ReplayClock, SystemClock
 from ranvier.gateway.runtime.bookkeeping import Watch
 from ranvier.gateway.runtime.feed import ArchiveFeed, EmulatedFeed, Feed, NoFeed
+from ranvier.gateway.runtime.forecast_book import ForecastBook
+from ranvier.gateway.runtime.stores import Stores
 from ranvier.gateway.runtime.twin_platform import FeedName, TwinPlatform
 from ranvier.gateway.runtime.workers import Workers
 from ranvier.gateway.settings import ApiSettings, Settings
@@ -36,6 +40,8 @@ from ranvier.ontology.ontology import load
 
 RUNFILE = "running.json"
 START_S = 20.0
+RESENT_S = 60.0
+"""What the emulated network sends again after a restart: what may have been on its way when it stopped."""
 Tell = Callable[[str], None]
 
 
@@ -56,7 +62,7 @@ def main_job(settings: Settings, tell: Tell = lambda _: None) -> Iterator[MainJo
         stores = opened.enter_context(open_stores(settings))
         books = opened.enter_context(open_books(stores, settings))
         listening = opened.enter_context(_listening(settings.api))
-        plan = _plan(settings, books.watch, tell)
+        plan = _plan(settings, books.watch, tell, _last_issue_ns(stores, settings))
         opened.callback(plan.feed.close)
         remembered(settings, plan.step_s)
         named = FeedName(plan.feed.name, plan.feed.emulated)
@@ -93,29 +99,40 @@ class _Plan:
     step_s: float
 
 
-def _plan(settings: Settings, watch: Watch, tell: Tell) -> _Plan:
-    """The feed, the clock that it runs by and the grid that suits it."""
+def _last_issue_ns(stores: Stores, settings: Settings) -> int:
+    """When the twin last forecast, on its own clock; 0 where it never did."""
+    query = ForecastQuery(Whose(settings.tenant, settings.network), limit=1)
+    newest = ForecastBook(stores.ledger, stores.series).forecasts(query, SystemClock().now_ns())
+    return newest[0].issued_at_ns if newest else 0
+
+
+def _plan(settings: Settings, watch: Watch, tell: Tell, resume_ns: int) -> _Plan:
+    """The feed, the clock that it runs by and the grid that suits it; both go on from `resume_ns`."""
     context = SourceContext("", load(), settings.tenant, settings.network, mappings_of(settings))
     if settings.feed.path is None and not settings.feed.emulate:
         return _Plan(NoFeed(), SystemClock(), settings.twin.step_s or DEFAULT_STEP_S)
     if settings.feed.path is None:
-        return _emulated(settings, context, watch)
+        return _emulated(settings, context, watch, resume_ns)
     feed = ArchiveFeed(settings.feed.path, context, tell, watch)
     span = feed.scan()
     step_s = settings.twin.step_s or span.step_s
     speed = settings.feed.replay_speed or max(10.0, step_s)
     tell(f"replaying {feed.name} at {speed:g} times its speed")
-    return _Plan(feed, ReplayClock(span.first_ns - SECOND_NS, speed), step_s)
+    if resume_ns > span.first_ns:
+        tell(f"going on from {datetime.fromtimestamp(resume_ns // SECOND_NS, UTC):%Y-%m-%d %H:%M:%S} UTC")
+        feed.after_ns = resume_ns - SECOND_NS
+    return _Plan(feed, ReplayClock(max(span.first_ns - SECOND_NS, resume_ns), speed), step_s)
 
 
-def _emulated(settings: Settings, context: SourceContext, watch: Watch) -> _Plan:
+def _emulated(settings: Settings, context: SourceContext, watch: Watch, resume_ns: int) -> _Plan:
     from ranvier.gateway.emulator.city import EmulatorConfig
     from ranvier.gateway.emulator.network import EmulatedNetwork
 
     clock, feed = SystemClock(), settings.feed
     config = EmulatorConfig(seed=feed.emulated_seed, sites=feed.emulated_sites, period_s=feed.period_s)
     network = EmulatedNetwork(config)
-    emulated = EmulatedFeed(network, context, clock.now_ns(), feed.backfill_s, watch)
+    past_ns = resume_ns - round(RESENT_S * SECOND_NS)
+    emulated = EmulatedFeed(network, context, clock.now_ns(), feed.backfill_s, watch, past_ns)
     return _Plan(emulated, clock, feed.period_s)
 
 
