@@ -43,6 +43,9 @@ class ApiSettings(_Section):
 
     host: str = Field("127.0.0.1", description="Address to listen on; anything but loopback is your choice.")
     port: int = Field(8321, ge=0, le=65_535, description="TCP port; 0 takes a free one.")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Names that requests may give in `Host` besides this machine's own and `api.host`."
+    )
     max_event_bytes: int = Field(
         64 * 2**20, gt=0, description="Largest body that an ingest call may send, bytes."
     )

@@ -1,6 +1,6 @@
 """`create_app`: the HTTP API over a running platform.
 
-request ► headers, metrics ► parameters checked ► router ► platform's ports ► models ► JSON
+request ► headers, metrics ► host ► parameters checked ► router ► platform's ports ► models ► JSON
 └───────── any error ─────────► problem+json
 """
 
@@ -33,6 +33,7 @@ from ranvier.gateway.api.page import STATIC, install_page
 from ranvier.gateway.api.parameters import refuse_unknown_parameters
 from ranvier.gateway.api.platform import Platform
 from ranvier.gateway.api.problem import install_problems
+from ranvier.gateway.api.trusted_host import TrustedHost
 from ranvier.gateway.settings import ApiSettings
 
 _ROUTERS = (
@@ -69,6 +70,7 @@ def create_app(
     # Bounds the disk that bodies on their way in may take.
     app.state.deliveries = asyncio.Semaphore(_DELIVERIES_AT_ONCE)
     app.state.requests = metrics.Requests()
+    app.add_middleware(TrustedHost, settings=app.state.settings)
     app.add_middleware(Observed, requests=app.state.requests)
     install_problems(app)
     for module in _ROUTERS:

@@ -237,5 +237,5 @@ def app(platform: EmbeddedPlatform, tmp_path: Path) -> FastAPI:
 
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app, raise_server_exceptions=False) as found:
+    with TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as found:
         yield found

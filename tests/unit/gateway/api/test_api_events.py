@@ -88,7 +88,8 @@ def test_an_empty_body_is_refused(client: TestClient) -> None:
 
 @pytest.fixture
 def narrow(platform: Any) -> TestClient:
-    return TestClient(create_app(platform, ApiSettings(max_event_bytes=1000, max_lag_records=10)))
+    app = create_app(platform, ApiSettings(max_event_bytes=1000, max_lag_records=10))
+    return TestClient(app, "http://127.0.0.1")
 
 
 def test_a_body_over_the_bound_is_refused_announced_or_not(narrow: TestClient) -> None:

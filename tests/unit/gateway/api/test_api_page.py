@@ -21,7 +21,7 @@ def test_a_built_page_is_served_with_its_files(platform: Any, tmp_path: Path) ->
     (tmp_path / "site" / "index.html").write_text("<p>here")
     (tmp_path / "site" / "mark.svg").write_text("<svg/>")
     (tmp_path / "site" / "assets" / "main.js").write_text("1")
-    client = TestClient(create_app(platform, static=tmp_path / "site"))
+    client = TestClient(create_app(platform, static=tmp_path / "site"), "http://127.0.0.1")
     assert client.get("/").text == "<p>here"
     assert client.get("/mark.svg").headers["content-type"] == "image/svg+xml"
     assert "javascript" in client.get("/assets/main.js").headers["content-type"]
