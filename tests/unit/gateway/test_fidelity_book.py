@@ -106,6 +106,43 @@ def test_the_history_adds_up_to_the_whole(book: FidelityBook) -> None:
     assert all(figure.fidelity.value == pytest.approx(whole.fidelity.value) for figure in windows)
 
 
+def test_a_rolling_history_looks_back_and_so_has_intervals(book: FidelityBook) -> None:
+    query = FidelityQuery(WHOSE, model="statistical", horizon_s=10.0, quantity=KPI)
+    plain = book.history(query, BLOCK_NS, NOW)
+    rolling = book.history(replace(query, window_ns=8 * BLOCK_NS), BLOCK_NS, NOW)
+    assert [figure.to_ns for figure in rolling] == [figure.to_ns for figure in plain]
+    assert [figure.n for figure in rolling] == [
+        sum(f.n for f in plain[max(0, i - 7) : i + 1]) for i in range(10)
+    ]
+    assert all(figure.fidelity.low is None for figure in plain + rolling[:7])
+    assert all(figure.fidelity.low is not None for figure in rolling[7:]), "eight blocks from the eighth on"
+
+
+def test_the_first_window_of_a_history_reaches_back_before_it(book: FidelityBook) -> None:
+    from_ns = (START - 1) * STEP_NS + 9 * BLOCK_NS
+    query = FidelityQuery(WHOSE, model="statistical", from_ns=from_ns, window_ns=5 * BLOCK_NS)
+    first, *_ = book.history(query, BLOCK_NS, NOW)
+    assert first.to_ns - first.from_ns == 5 * BLOCK_NS
+    (one,) = book.history(replace(query, object_id="NRCellDU=2"), BLOCK_NS, NOW)[:1]
+    assert one.n == first.n / 2, "also where the rows are read back from the ledger"
+
+
+def test_a_step_in_which_nothing_was_scored_has_no_figure(book: FidelityBook) -> None:
+    query = FidelityQuery(WHOSE, model="statistical", window_ns=60 * BLOCK_NS)
+    later = book.history(query, BLOCK_NS, NOW + 20 * BLOCK_NS)
+    assert len(later) == len(book.history(query, BLOCK_NS, NOW))
+
+
+def test_a_value_without_an_interval_says_why_there_is_none(book: FidelityBook) -> None:
+    (long,) = book.history(FidelityQuery(WHOSE, model="statistical"), 20 * BLOCK_NS, NOW)[:1]
+    (short,) = book.history(FidelityQuery(WHOSE, model="statistical"), 2 * BLOCK_NS, NOW)[:1]
+    assert long.fidelity.undefined == ""
+    assert short.fidelity.value is not None
+    assert (short.fidelity.low, short.fidelity.high) == (None, None)
+    assert "too few blocks of time yet for an interval" in short.fidelity.undefined
+    assert "at least 8" in short.bias.undefined
+
+
 def test_an_answer_is_remembered_until_more_is_scored(book: FidelityBook, keeper: Scorekeeper) -> None:
     query = FidelityQuery(WHOSE, per_object=True)
     first = book.figures(query, NOW)

@@ -57,18 +57,29 @@ def list_history(
     model: Name = None,
     object_id: Name = None,
     step_s: Annotated[
-        float, Query(ge=1, le=31_622_400, allow_inf_nan=False, description="Length of a window, seconds")
+        float, Query(ge=1, le=31_622_400, allow_inf_nan=False, description="From figure to figure, seconds")
     ] = 300.0,
+    window_s: Annotated[
+        float | None,
+        Query(
+            gt=0, le=31_622_400, allow_inf_nan=False, description="How far back each looks; default: a step"
+        ),
+    ] = None,
     cursor: CursorText = None,
     limit: Annotated[int, Query(ge=1, le=5000, description="Items on a page, at most")] = 1000,
 ) -> FidelityList:
-    """The same for each window of `step_s` in [from, to), oldest first; without `from`, the last day."""
+    """The same every `step_s` in [from, to), oldest first; without `from`, the last day.
+
+    Each over the `window_s` that end with the step: windows longer than a step overlap. A step in which
+    nothing was scored has no figure.
+    """
+    ends = _bounded(platform, span, step_s)
     query = FidelityQuery(
-        whose, quantity, horizon_s, model, object_id, False, *_bounded(platform, span, step_s)
+        whose, quantity, horizon_s, model, object_id, False, *ends, round((window_s or 0.0) * _NS)
     )
     figures = platform.fidelity_history(query, round(step_s * _NS))
     return _paged(
-        platform, figures, ["history", whose, span, quantity, horizon_s, model, object_id, step_s],
+        platform, figures, ["history", whose, span, quantity, horizon_s, model, object_id, step_s, window_s],
         cursor, limit,
     )  # fmt: skip
 
@@ -90,7 +101,10 @@ def _bounded(platform: Platform, span: Span, step_s: float) -> tuple[int, int]:
 def _paged(
     platform: Platform, figures: Sequence[FidelityFigure], query: list[object], cursor: str | None, limit: int
 ) -> FidelityList:
-    """Figures move on while they are paged through, so a page goes on after a figure, not at an index."""
+    """Figures move on while they are paged through, so a page goes on after a figure, not at an index.
+
+    In the order of the windows' ends: those of a history differ in them, and may begin alike.
+    """
     place = decode_cursor(cursor, query, tuple[Whole, str, float, str, str])
     rest = sorted((f for f in figures if place is None or _place(f) > place), key=_place)
     return FidelityList(
@@ -100,7 +114,7 @@ def _paged(
 
 
 def _place(figure: FidelityFigure) -> tuple[int, str, float, str, str]:
-    return figure.from_ns, figure.quantity, figure.horizon_s, figure.model, figure.object_id or ""
+    return figure.to_ns, figure.quantity, figure.horizon_s, figure.model, figure.object_id or ""
 
 
 def backing(
@@ -134,13 +148,10 @@ def fidelity_item(figure: FidelityFigure, ontology: Ontology) -> FidelityItem:
 
 
 def _estimate(estimate: Estimate) -> EstimateItem:
-    value = _finite(estimate.value)
-    return EstimateItem(
-        value=value,
-        low=_finite(estimate.low),
-        high=_finite(estimate.high),
-        undefined=(estimate.undefined or "no reason was given") if value is None else None,
-    )
+    value, low, high = _finite(estimate.value), _finite(estimate.low), _finite(estimate.high)
+    missing = None in (value, low, high)
+    why = (estimate.undefined or "no reason was given") if missing else None
+    return EstimateItem(value=value, low=low, high=high, undefined=why)
 
 
 def _finite(value: float | None) -> float | None:

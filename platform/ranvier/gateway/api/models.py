@@ -162,7 +162,7 @@ class PointsPage(Model):
 
 # ---------------------------------------------------------------- fidelity
 class EstimateItem(Model):
-    """A value with the ends of its 90 % interval; a null value is undefined, and `undefined` says why."""
+    """A value with the ends of its 90 % interval; where either is null, `undefined` says why."""
 
     value: float | None
     low: float | None

@@ -61,7 +61,7 @@ class LiveFigures:
 # ---------------------------------------------------------------- fidelity
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value and its interval. `value` None means undefined, and `undefined` says why."""
+    """A value and its interval; None where one is undefined, and `undefined` says why."""
 
     value: float | None
     low: float | None = None
@@ -101,7 +101,10 @@ class FidelityFigure:
 
 @dataclass(frozen=True, slots=True)
 class FidelityQuery:
-    """Which fidelity; None means each. `per_object` asks for one figure for each managed object."""
+    """Which fidelity; None means each. `per_object` asks for one figure for each managed object.
+
+    window_ns   of a history alone: how far back each figure looks; at least, and by default, one step
+    """
 
     whose: Whose = DEFAULT_WHOSE
     quantity: str | None = None
@@ -111,6 +114,7 @@ class FidelityQuery:
     per_object: bool = False
     from_ns: int = 0
     to_ns: int = FOREVER_NS
+    window_ns: int = 0
 
 
 # ---------------------------------------------------------------- forecasts
@@ -288,7 +292,7 @@ class Platform(Protocol):
         ...
 
     def fidelity_history(self, query: FidelityQuery, step_ns: int) -> Sequence[FidelityFigure]:
-        """As `fidelity`, for each window of `step_ns` in [from_ns, to_ns), oldest first."""
+        """As `fidelity`, at each step of [from_ns, to_ns) over the window that ends with it, oldest first."""
         ...
 
     def forecasts(self, query: ForecastQuery) -> Sequence[IssuedForecast]:

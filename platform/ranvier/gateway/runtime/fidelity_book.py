@@ -6,11 +6,12 @@ import math
 import threading
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ranvier.dtops.block_sums import BlockSums
-from ranvier.dtops.fidelity import Fidelity, Interval
+from ranvier.dtops.block_sums import Axes, BlockSums
+from ranvier.dtops.fidelity import FEWEST_BLOCKS, Fidelity, Interval
 from ranvier.dtops.scorekeeper import SCORE_KIND, Scorekeeper
 from ranvier.fabric.ports import FOREVER_NS, Ledger
 from ranvier.gateway.api.platform import Estimate, FidelityFigure, FidelityQuery
@@ -45,20 +46,28 @@ class FidelityBook:
         return [figure for figure in found if _asked(figure, query)]
 
     def history(self, query: FidelityQuery, step_ns: int, now_ns: int) -> list[FidelityFigure]:
-        """As `figures`, for each window of `step_ns`, oldest first."""
+        """At each step of [from, to) that scored something, over the window that ends with it; oldest first.
+
+        A window is as long as `query.window_ns`, at least one step, both in whole blocks. It may reach back
+        before `from`, and while the twin is young it holds what there is.
+        """
         if query.whose != self._keeper.plan.whose:
             return []
         block_ns = self._keeper.plan.axes.block_ns
         step_ns = max(block_ns, step_ns // block_ns * block_ns)
+        window_ns = max(step_ns, query.window_ns // block_ns * block_ns)
         to_ns = min(query.to_ns, now_ns + 1)
         first = min(self._keeper.sums.sums, default=0) * block_ns
         from_ns = max(query.from_ns, first, to_ns - LONGEST_HISTORY * step_ns) // step_ns * step_ns
+        oldest_ns = max(0, from_ns + step_ns - window_ns)
+        sums = _narrowed(self._sums(query.object_id, oldest_ns, to_ns), query, oldest_ns)
+        scored = np.array(sorted(sums.sums), np.int64) * block_ns
         figures: list[FidelityFigure] = []
-        sums = self._sums(query.object_id, from_ns, to_ns)
         for begin_ns in range(from_ns, to_ns, step_ns):
-            found = self._read(sums, begin_ns, min(begin_ns + step_ns, to_ns), query.object_id)
-            figures += [figure for figure in found if _asked(figure, query)]
-        return figures
+            end_ns = min(begin_ns + step_ns, to_ns)
+            if ((begin_ns <= scored) & (scored < end_ns)).any():
+                figures += self._read(sums, begin_ns + step_ns - window_ns, end_ns, query.object_id)
+        return [figure for figure in figures if _asked(figure, query)]
 
     def _forget_outdated(self) -> None:
         version = self._keeper.version
@@ -101,19 +110,35 @@ def _asked(figure: FidelityFigure, query: FidelityQuery) -> bool:
     return all(asked is None or asked == got for asked, got in wanted)
 
 
+def _narrowed(sums: BlockSums, query: FidelityQuery, from_ns: int) -> BlockSums:
+    """Only what the query asks for and its reference: a bootstrap for each step and figure is slow."""
+    axes = sums.axes
+    models = [i for i, name in enumerate(axes.models) if query.model in (None, name) or name == REFERENCE]
+    quantities = [i for i, name in enumerate(axes.quantities) if query.quantity in (None, name)]
+    horizons = [i for i, seconds in enumerate(axes.horizons_s) if query.horizon_s in (None, seconds)]
+    narrow = Axes(
+        tuple(axes.models[i] for i in models), tuple(axes.quantities[i] for i in quantities),
+        tuple(axes.horizons_s[i] for i in horizons), axes.block_ns,
+    )  # fmt: skip
+    place = np.ix_(models, quantities, horizons)
+    kept = {b: held[place] for b, held in sums.sums.items() if b * axes.block_ns >= from_ns}
+    return BlockSums(narrow, sums=kept)
+
+
 def _figure(found: Fidelity) -> FidelityFigure:
-    few = f"{found.blocks} blocks of time are too few for an interval"
+    few = f"too few blocks of time yet for an interval: {found.blocks}, at least {FEWEST_BLOCKS} are needed"
     return FidelityFigure(
         found.quantity, found.horizon_s, found.model, found.object_id, found.from_ns, found.to_ns, found.n,
-        _estimate(found.fidelity, found.undefined), _estimate(found.coverage80, few),
+        _estimate(found.fidelity, found.undefined or few), _estimate(found.coverage80, few),
         _estimate(found.bias, few), _estimate(found.precision, few), _finite(found.crps.value),
         REFERENCE, found.floor,
     )  # fmt: skip
 
 
-def _estimate(found: Interval, undefined: str) -> Estimate:
-    value = _finite(found.value)
-    return Estimate(value, _finite(found.low), _finite(found.high), undefined if value is None else "")
+def _estimate(found: Interval, why: str) -> Estimate:
+    """`why` says what is missing: the value, or its interval alone."""
+    value, low, high = _finite(found.value), _finite(found.low), _finite(found.high)
+    return Estimate(value, low, high, why if None in (value, low, high) else "")
 
 
 def _finite(value: float) -> float | None:
