@@ -13,7 +13,7 @@ from ranvier.dtops.ports import Predictor
 from ranvier.dtops.twin import Twin
 from ranvier.dtops.twin_state import TwinState
 from ranvier.fabric.ports import Ledger
-from ranvier.ontology.errors import InputError
+from ranvier.ontology.errors import InputError, RanvierError
 
 FORECAST_KIND = "forecast"
 DEFAULT_TWIN = Twin()
@@ -39,11 +39,15 @@ def issue(
     a time past, but it is sealed when it was made.
 
     The entry's key is the twin's name with grid and issue time, so issuing twice seals once. Raises InputError
-    where a predictor's forecast has other targets, horizons or times than were asked for. The forecasts
-    returned hold copies that the predictors cannot reach.
+    where a predictor fails, or its forecast has other targets, horizons or times than were asked for; nothing
+    is sealed then. The forecasts returned hold copies that the predictors cannot reach.
     """
     asked = state.handed_out()
-    forecasts = [_checked(each, asked, state.handed_out(), tuple(horizons_s)) for each in predictors]
+    horizons_s = tuple(horizons_s)
+    forecasts = [
+        _checked(each, _asked_of(each, state.handed_out(), horizons_s, now_ns), asked, horizons_s)
+        for each in predictors
+    ]
     forecasts = [
         replace(f, issued_at_ns=now_ns, tenant=twin.tenant, network=twin.network, twin=twin.name)
         for f in forecasts
@@ -56,10 +60,32 @@ def issue(
     return forecasts
 
 
+def _asked_of(predictor: Predictor, own: TwinState, horizons_s: tuple[float, ...], now_ns: int) -> Forecast:
+    """What the predictor says. A predictor is anybody's code: whatever it raises is told with its name."""
+    try:
+        forecast = predictor.forecast(own, horizons_s)
+    except RanvierError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"a forecast of {predictor.name} issued at {_time_of(now_ns)}",
+            f"{type(error).__name__}: {error}", f"mend the predictor {predictor.name}, or leave it out",
+        ) from error  # fmt: skip
+    if not isinstance(forecast, Forecast):
+        raise InputError(
+            f"a Forecast of {predictor.name} issued at {_time_of(now_ns)}", type(forecast).__name__,
+            f"mend the predictor {predictor.name}: return a ranvier.dtops.forecast.Forecast",
+        )  # fmt: skip
+    return forecast
+
+
+def _time_of(time_ns: int) -> str:
+    return f"{np.datetime64(time_ns, 'ns')}Z"
+
+
 def _checked(
-    predictor: Predictor, asked: TwinState, own: TwinState, horizons_s: tuple[float, ...]
+    predictor: Predictor, forecast: Forecast, asked: TwinState, horizons_s: tuple[float, ...]
 ) -> Forecast:
-    forecast = predictor.forecast(own, horizons_s)
     wanted = (asked.targets, horizons_s, asked.step_ns, predictor.name)
     got = (forecast.targets, forecast.horizons_s, forecast.step_ns, forecast.model)
     if got != wanted:

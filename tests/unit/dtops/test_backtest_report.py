@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,11 +17,13 @@ from rich.console import Console
 from ranvier.aiops.baselines.climatology import Climatology
 from ranvier.aiops.baselines.persistence import Persistence
 from ranvier.aiops.baselines.statistical import Statistical
+from ranvier.dtops.forecast import Forecast
 from ranvier.dtops.referee.backtest import Plan, backtest, referee
 from ranvier.dtops.referee.chronicle import Chronicle
 from ranvier.dtops.referee.report import Report
 from ranvier.dtops.referee.report_page import to_html
 from ranvier.dtops.referee.report_text import BEGIN, END, number, table_of, to_markdown, write_markdown
+from ranvier.dtops.twin_state import TwinState
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.ontology.errors import InputError
 from ranvier.ontology.ontology import load
@@ -151,10 +155,77 @@ def test_the_reference_must_be_among_the_contenders(tmp_path: Path) -> None:
         backtest(tmp_path, [Persistence()], load())
 
 
-def test_an_archive_without_measurements_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "note.txt").write_text("nothing here")
-    with pytest.raises(InputError, match="measurements"):
+NOTHING = {
+    "a picture": (
+        "a.png",
+        b"\x89PNG\r\n\x1a\n" + bytes(99),
+        r"files 1, .*refused records 1; .*a\.png.*pm-file",
+    ),
+    "a damaged zip": ("a.zip", b"PK\x03\x04 and no more", r"files 1, .*refused records 1; .*a damaged zip"),
+    "a foreign table": ("a.csv", b"a,b\n1,2\n", r"files 1, .*refused records 1; .*a\.csv.*drive-test"),
+    "nothing": ("", b"", r"files 0, reports 0, refused records 0; check that the path"),
+}
+
+
+@pytest.mark.parametrize("what", NOTHING)
+def test_an_archive_without_measurements_says_what_was_found(tmp_path: Path, what: str) -> None:
+    name, content, told = NOTHING[what]
+    if name:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"expected measurements to forecast; got none in .*{told}"):
         backtest(tmp_path, [Climatology()], load())
+
+
+def test_only_the_first_three_refusals_are_told(tmp_path: Path) -> None:
+    for n in range(5):
+        (tmp_path / f"{n}.txt").write_text("nothing here")
+    with pytest.raises(InputError, match=r"refused records 5; .*0\.txt.*1\.txt.*2\.txt") as caught:
+        backtest(tmp_path, [Climatology()], load())
+    assert "3.txt" not in str(caught.value)
+
+
+def filled(chronicle: Chronicle, quantity: str, seconds: int = 60) -> None:
+    for t in range(1, seconds + 1):
+        chronicle.add(MeasurementReport("one", "UE", t * S, t * S, {quantity: float(t)}), t * S)
+
+
+def test_a_quantity_that_the_archive_lacks_is_told_with_those_that_it_has() -> None:
+    with Chronicle() as chronicle:
+        filled(chronicle, RSRP)
+        with pytest.raises(InputError, match=f"measurements of {RATE}.*it has {RSRP}"):
+            referee(chronicle, [Climatology()], load(), Plan(quantities=(RATE,)))
+
+
+@dataclass
+class Fails:
+    """A user's predictor with a fault."""
+
+    error: Exception | None
+    name: str = "mine"
+    version: str = "1"
+
+    def forecast(self, state: TwinState, horizons_s: Sequence[float]) -> Forecast:
+        if self.error is not None:
+            raise self.error
+        return None  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("by nought"), KeyError("UE"), None])
+def test_a_predictor_that_fails_is_named_with_the_issue_and_the_error(error: Exception | None) -> None:
+    with Chronicle() as chronicle:
+        filled(chronicle, RSRP)
+        told = rf"mine issued at 1970-01-01T00:00:.*Z; got {'NoneType' if error is None else type(error).__name__}"
+        with pytest.raises(InputError, match=told) as caught:
+            referee(chronicle, [Climatology(), Fails(error)], load(), Plan(horizons_s=(1.0,)))
+        assert caught.value.__cause__ is error
+        assert "mend the predictor mine" in caught.value.remedy
+
+
+def test_a_subcounter_is_told_in_the_unit_of_its_family() -> None:
+    with Chronicle() as chronicle:
+        filled(chronicle, "RRC.ConnEstabAtt.mo-Data")
+        report = referee(chronicle, [Climatology()], load(), Plan(horizons_s=(1.0,)))
+    assert {row.unit for row in report.rows} == {load().quantity("RRC.ConnEstabAtt").unit} != {""}
 
 
 def test_a_drive_test_is_refereed_from_its_file(drive_tests: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +26,8 @@ from ranvier.fabric.ports import Ledger
 from ranvier.fabric.sources.archive import Member, open_archive
 from ranvier.fabric.sources.source import Good, SourceContext
 from ranvier.fabric.topology_change import NodeChange, RelationChange
-from ranvier.ontology.errors import InputError
-from ranvier.ontology.ontology import Ontology
+from ranvier.ontology.errors import InputError, OntologyError
+from ranvier.ontology.ontology import Ontology, Quantity
 
 PM_FILE = "pm-file"
 Told = MeasurementReport | NodeChange | RelationChange
@@ -97,7 +97,8 @@ def read_archive(
 def _good(member: Member, context: SourceContext, chronicle: Chronicle) -> Iterator[Told]:
     for record in member.read(context):
         if not isinstance(record, Good):
-            chronicle.census.unreadable[record.letter.reason.split(";")[0][:100]] += 1
+            letter = record.letter
+            chronicle.census.refuse(letter.source, letter.position, letter.reason)
         elif isinstance(record.payload, Told):
             yield record.payload
 
@@ -131,9 +132,7 @@ def referee(
     for quantity in kinds:
         strata.setdefault(chronicle.step_of(quantity, int(plan.step_s * SECOND_NS)), []).append(quantity)
     if not strata:
-        raise InputError(
-            "measurements to forecast", "none in the archive", "check its mapping and dead letters"
-        )
+        raise _nothing_to_forecast(chronicle, plan)
     parts = []
     with closing(SpoolLedger()) as spool:
         sealed: Ledger = spool if ledger is None else ledger
@@ -141,6 +140,23 @@ def referee(
             stratum = _Stratum(chronicle, predictors, ontology, plan, step_ns, tuple(quantities))
             parts.append(stratum.run(theirs, sealed, progress))
     return _put_together(parts, chronicle, time.monotonic() - started)
+
+
+def _nothing_to_forecast(chronicle: Chronicle, plan: Plan) -> InputError:
+    """Why there is none, from what was counted as the archive was read."""
+    census = chronicle.census
+    refused = sum(census.unreadable.values())
+    name = f" in {census.archive}" if census.archive else ""
+    got = f"none{name}: files {census.files:,}, reports {census.reports:,}, refused records {refused:,}"
+    if refused:
+        got += "; the first: " + " | ".join(census.first_refusals)
+    if plan.quantities is not None and len(chronicle.kinds):
+        return InputError(
+            f"measurements of {', '.join(plan.quantities)}", got, f"it has {', '.join(chronicle.kinds.names)}"
+        )
+    if refused:
+        return InputError("measurements to forecast", got, "see docs/sources.md for what is read, and how")
+    return InputError("measurements to forecast", got, "check that the path holds your telemetry")
 
 
 def _wanted(chronicle: Chronicle, plan: Plan) -> list[str]:
@@ -162,11 +178,7 @@ class _Stratum:
     quantities: tuple[str, ...]
 
     def run(self, theirs: Path | None, ledger: Ledger, progress: Progress) -> Report:
-        known = {
-            name: self.ontology.quantities[name]
-            for name in self.quantities
-            if name in self.ontology.quantities
-        }
+        known = _defined(self.ontology, self.quantities)
         horizons = self._horizons()
         rival = None if theirs is None else read_theirs(theirs, horizons, self.step_ns, self.quantities)
         board = Scoreboard(
@@ -228,6 +240,15 @@ class _Stratum:
             every, block, max(longest, 10 * self.step_ns), 96 * self.step_ns,
             () if rival is None else rival.issue_times_ns,
         )  # fmt: skip
+
+
+def _defined(ontology: Ontology, names: Sequence[str]) -> dict[str, Quantity]:
+    """Those of the names that the ontology defines, subcounters (RRC.ConnEstabAtt.mo-Data) among them."""
+    found = {}
+    for name in names:
+        with suppress(OntologyError):
+            found[name] = ontology.quantity(name)
+    return found
 
 
 def _lags(horizon_steps: Sequence[int]) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ POINT = np.dtype(
 )  # fmt: skip
 BUCKET_NS = 900 * 10**9
 _FLUSH = 200_000
+SHOWN_REFUSALS = 3
 Points = NDArray[np.void]
 Change = NodeChange | RelationChange
 
@@ -66,8 +67,15 @@ class Census:
     archive: str = ""
     files: int = 0
     unreadable: Counter[str] = field(default_factory=Counter)
+    first_refusals: list[str] = field(default_factory=list)
     first_ns: int = 2**63 - 1
     last_ns: int = 0
+
+    def refuse(self, source: str, position: str, reason: str) -> None:
+        """Count a record that could not be read, by what was expected; the first few are kept in full."""
+        self.unreadable[reason.split(";", 1)[0][:100]] += 1
+        if len(self.first_refusals) < SHOWN_REFUSALS:
+            self.first_refusals.append(f"{source}, {position}: {reason[:300]}")
 
 
 class Chronicle:
