@@ -6,7 +6,9 @@ What a command prints has one shape whoever answers; an error is one line and ex
 from __future__ import annotations
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -227,6 +229,28 @@ def test_wrong_settings_are_one_line(tmp_path: Path) -> None:
     assert answer.status == 1
     assert answer.err.count("\n") == 1
     assert "twin.step_s" in answer.err
+
+
+@pytest.mark.parametrize("command", [["topology", "list"], ["run", "--for-s", "1"]])
+def test_a_folder_that_cannot_hold_stores_is_one_line(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/ranvier"), Path("/proc")):
+        answer = called(folder, *command)
+        assert answer.status == 1
+        assert answer.err.count("\n") == 1
+        assert f"at {folder}" in answer.err
+        assert "--folder" in answer.err
+
+
+def test_a_platform_that_no_longer_answers_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    (tmp_path / "running.json").write_text(json.dumps({"pid": os.getpid(), "url": url}))
+    answer = called(tmp_path, "status")
+    assert answer.status == 1
+    assert answer.err.count("\n") == 1
+    assert url in answer.err
+    assert "try again" in answer.err
 
 
 def test_a_run_file_of_a_process_that_is_gone_is_not_believed(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
 
 from ranvier.aiops.baselines.climatology import Climatology
 from ranvier.aiops.baselines.persistence import Persistence
@@ -30,7 +32,7 @@ from ranvier.gateway.runtime.follower import Follower, Pace, TwinStores
 from ranvier.gateway.runtime.stores import Stores
 from ranvier.gateway.runtime.twin_platform import FeedName, Operation, TwinPlatform
 from ranvier.gateway.settings import Settings, TwinSettings
-from ranvier.ontology.errors import InputError
+from ranvier.ontology.errors import InputError, StoreError
 from ranvier.ontology.ontology import Ontology, load
 
 SECOND_NS = 10**9
@@ -49,8 +51,9 @@ def predictors(ontology: Ontology) -> tuple[Predictor, ...]:
 def open_stores(settings: Settings) -> Iterator[Stores]:
     """The embedded stores, closed at the end. Raises StoreBusy where another process has them."""
     folder, ontology = settings.store.folder, load()
-    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:
+        with _usable(folder), TemporaryFile(dir=folder):
+            pass
         series = DuckdbSeries(folder / "series.duckdb", ontology, settings.store.series_memory_mb)
         opened.callback(series.close)
         log = SqliteLog(folder / "log.sqlite", settings.store.log_partitions)
@@ -62,6 +65,20 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
         catalogue = SqliteCatalogue(folder / "catalogue.sqlite")
         opened.callback(catalogue.close)
         yield Stores(log, graph, series, ledger, catalogue, ontology)
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[Path]:
+    """The folder of the stores, made when missing. Raises StoreError where no files can be kept in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    except OSError as error:
+        reason = "a file of that name" if isinstance(error, FileExistsError) else error.strerror or str(error)
+        raise StoreError(
+            f"a folder for the stores at {folder}", reason,
+            "name one that you may write to with --folder or the setting store.folder",
+        ) from None  # fmt: skip
 
 
 def mappings_of(settings: Settings) -> Mappings:
@@ -89,12 +106,12 @@ def pace_of(settings: TwinSettings, feed_step_s: float = DEFAULT_STEP_S) -> Pace
 
 def remembered(settings: Settings, feed_step_s: float | None) -> tuple[Settings, float]:
     """The network and the grid: as given, else as the stores were last used with; remembered for the next."""
-    file = settings.store.folder / IDENTITY
-    known = json.loads(file.read_text()) if file.exists() else {}
-    network = settings.network or known.get("network", "default")
-    step_s = feed_step_s or known.get("step_s", DEFAULT_STEP_S)
-    settings.store.folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"network": network, "step_s": step_s}))
+    with _usable(settings.store.folder) as folder:
+        file = folder / IDENTITY
+        known = json.loads(file.read_text()) if file.exists() else {}
+        network = settings.network or known.get("network", "default")
+        step_s = feed_step_s or known.get("step_s", DEFAULT_STEP_S)
+        file.write_text(json.dumps({"network": network, "step_s": step_s}))
     return settings.model_copy(update={"network": network}), step_s
 
 

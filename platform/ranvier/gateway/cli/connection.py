@@ -99,7 +99,13 @@ def connect(settings: Settings) -> Iterator[Connection]:
         # Plain HTTP on this machine: to load the system's certificates would only cost a quarter of a second.
         bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         with httpx.Client(base_url=url, timeout=60, headers=headers, trust_env=False, verify=bare) as client:
-            yield Connection(client)
+            try:
+                yield Connection(client)
+            except httpx.TransportError as error:
+                raise StoreError(
+                    f"a platform that answers at {url}", f"{error or type(error).__name__}: it is stopping or unreachable",
+                    "try again",
+                ) from None  # fmt: skip
         return
     with _in_process(settings, headers) as connection:
         yield connection
