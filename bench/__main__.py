@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(CHAPTERS), help="some chapters; they are printed")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "benchmarks.md")
     options = parser.parse_args()
-    begin, sections = time.monotonic(), list[Section]()
+    begin, sections, begun = time.monotonic(), list[Section](), report.version()
     names = options.only or (QUICK if options.quick else list(CHAPTERS))
     for number, name in enumerate(names, 1):
         print(f"[{number}/{len(names)}] {name} …", end="", file=sys.stderr, flush=True)
@@ -44,7 +44,7 @@ def main() -> None:
         sections.append(CHAPTERS[name](options.quick))
         print(f" {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     command = "make bench" + (" ARGS=--quick" if options.quick else "")
-    found = report.page(sections, command, time.monotonic() - begin)
+    found = report.page(sections, command, time.monotonic() - begin, begun)
     if options.quick or options.only:
         print(found)
         return

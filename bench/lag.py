@@ -23,10 +23,12 @@ from bench.report import Figure, Section
 from bench.twin import S, cell
 from ranvier.fabric.event import Payload
 from ranvier.fabric.measurement import MeasurementReport
+from ranvier.fabric.ports import SeriesFrame
 from ranvier.fabric.topology_change import NodeChange, RelationChange
 from ranvier.gateway.bootstrap import open_platform
 from ranvier.gateway.runtime.figures import Lags
 from ranvier.gateway.runtime.spool import Arrival
+from ranvier.gateway.runtime.twin_platform import TwinPlatform
 from ranvier.gateway.runtime.workers import Workers
 from ranvier.gateway.settings import load_settings
 from ranvier.ontology.ontology import Ontology, load
@@ -84,16 +86,35 @@ class SteadyFeed:
             yield RelationChange("serves", to, f"SubNetwork=Bench,UE={ue}", end_ns, network=NETWORK)
 
 
+def timed_to_state(platform: TwinPlatform) -> list[float]:
+    """Gathers, step by step, how old the newest period is once the state that holds it is there.
+
+    The platform's own figure is taken when a step begins, before the state is worked out.
+    """
+    ready: list[float] = []
+    update = platform.follower._update
+
+    def timed(frame: SeriesFrame, as_of_ns: int, now_ns: int) -> None:
+        update(frame, as_of_ns, now_ns)
+        if len(frame):
+            ready.append((platform.now_ns() - int(frame.end_ns.max())) / S)
+
+    platform.follower._update = timed  # type: ignore[method-assign]
+    return ready
+
+
 def measure(folder: Path, points: int, seconds: float) -> dict[str, float]:
     """The lags over `seconds`, after a warm-up."""
     settings = load_settings(
         None, store={"folder": folder}, twin={"kpis": FOLLOWED, "issue_every_s": 5.0}, network=NETWORK
     )
     with open_platform(settings, feed_step_s=1.0) as platform:
+        ready = timed_to_state(platform)
         workers = Workers(platform, SteadyFeed(points, load()))
         workers.start()
         try:
             workers.stop.wait(WARM_UP_S)
+            ready.clear()
             platform.follower.lags = Lags()  # the start of the platform is the business of another bench
             before, cpu, begin = platform.counts.points.total, time.process_time(), time.perf_counter()
             workers.stop.wait(seconds)
@@ -111,7 +132,9 @@ def measure(folder: Path, points: int, seconds: float) -> dict[str, float]:
             "stored_p50_s": stored.stored_p50_s, "stored_p99_s": stored.stored_p99_s,
             "twin_p50_s": figures.twin_lag_p50_s or float("nan"),
             "twin_p99_s": figures.twin_lag_p99_s or float("nan"),
-            "targets": 0 if state is None else len(state.targets), "issued": figures.forecasts_issued,
+            "ready_p50_s": float(np.quantile(ready, 0.5)), "ready_p99_s": float(np.quantile(ready, 0.99)),
+            "steps": len(ready), "targets": 0 if state is None else len(state.targets),
+            "issued": figures.forecasts_issued,
             "scored": figures.forecasts_scored, "behind": max(figures.sink_lag.values()),
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }  # fmt: skip
@@ -125,15 +148,21 @@ def section(quick: bool) -> Section:
         "Twin lag of the whole platform", f"python -m bench.lag --points 10000 --seconds {seconds}",
         f"10,000 points a second in bursts at the end of each second, with handovers, for {seconds} s after "
         f"{WARM_UP_S} s of warm-up; the twin follows {f['targets']:,.0f} targets, forecasts every 5 s and is "
-        "scored. Lags are measured from the end "
-        "of the granularity period, by the platform itself: to the store, and to a twin state that holds it.",
+        "scored. Lags count from the end of the granularity period. With one step a second, the 99th percentile "
+        "of the twin's lag is near the worst of its steps.",
     )  # fmt: skip
     out.figures = [
         Figure("rate taken in", f["points_s"], "points/s", aim=9_900.0, at_least=True),
         Figure("lag to the store, p50", f["stored_p50_s"], "s"),
         Figure("lag to the store, p99", f["stored_p99_s"], "s", aim=1.0),
-        Figure("twin lag, p50", f["twin_p50_s"], "s"),
-        Figure("twin lag, p99", f["twin_p99_s"], "s", aim=1.0),
+        Figure("twin lag as the platform shows it, p50", f["twin_p50_s"], "s"),
+        Figure(
+            "twin lag as the platform shows it, p99", f["twin_p99_s"], "s", note="ends when a step begins"
+        ),
+        Figure("twin lag to the finished state, p50", f["ready_p50_s"], "s"),
+        Figure(
+            "twin lag to the finished state, p99", f["ready_p99_s"], "s", 1.0, note=f"{f['steps']:.0f} steps"
+        ),
         Figure("processor time", f["cpu_share"], "cores"),
         Figure("peak memory of the process", f["peak_mb"], "MB", aim=500.0),
         Figure("forecasts issued", f["issued"], "distributions"),

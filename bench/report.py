@@ -102,9 +102,11 @@ def version() -> str:
     return given.stdout.strip()
 
 
-def page(sections: Sequence[Section], command: str, took_s: float) -> str:
+def page(sections: Sequence[Section], command: str, took_s: float, begun: str) -> str:
     """The page of the manual."""
     load = os.getloadavg()[2]
+    ended = version()
+    measured = begun if begun == ended else f"{begun} at the start and {ended} at the end"
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     head = f"""# Benchmarks
 
@@ -112,7 +114,7 @@ All figures on this page are printed by `{command}`, which also writes the page;
 less in under two minutes and writes nothing. Benches run in processes of their own, one after the other.
 
 - Machine: {machine()}
-- When: {today}, version {version()}; the whole took {took_s / 60:.0f} minutes
+- When: {today}, version {measured}; the whole took {took_s / 60:.0f} minutes
 - Other load while it ran: a mean of {load:.1f} runnable processes over the last 15 minutes, the bench's own
   included. Wall-clock figures suffer from it; figures "per CPU second" do not.
 """
