@@ -71,7 +71,7 @@ export const ontology = () => call<{ quantities: wire.QuantityItem[] }>("ontolog
 export const fidelityByNode = (query: { quantity: string; horizon_s: number; model: string }) =>
   call<wire.Page<wire.FidelityItem>>("fidelity", { ...query, per_object: true, limit: 1000 });
 
-export const fidelityHistory = (query: { quantity: string; horizon_s: number; from: string; step_s: number }) =>
+export const fidelityHistory = (query: { quantity: string; horizon_s: number; from: string; step_s: number; window_s?: number }) =>
   call<wire.Page<wire.FidelityItem>>("fidelity/history", { ...query, limit: 5000 });
 
 export const outcomes = (query: {

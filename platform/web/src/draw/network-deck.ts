@@ -8,8 +8,8 @@ import type { Rgb } from "../pure/series-colour.ts";
 
 export interface Picture {
   map: NetworkMap;
-  /** By cell id; a cell that is not in it has no value. */
-  colour: (cell: MapCell) => Rgb | null;
+  /** By id of a cell or UE; null where it has no value. */
+  colour: (id: string) => Rgb | null;
   describe: (id: string) => string;
   selected: string | null;
   ink: Rgb;
@@ -30,6 +30,8 @@ export class NetworkDeck {
   private picture: Picture | null = null;
   private view: OrthographicViewState = { target: [0, 0, 0], zoom: 0 };
   private fitted = "";
+  /** By the reader, since all of it was shown last. */
+  private moved = false;
 
   constructor(private readonly box: HTMLDivElement, private readonly events: Events) {
     this.deck = new Deck({
@@ -39,7 +41,10 @@ export class NetworkDeck {
       viewState: this.view,
       layers: [],
       pickingRadius: 4,
-      onViewStateChange: ({ viewState }) => this.look(viewState as OrthographicViewState),
+      onViewStateChange: ({ viewState }) => {
+        this.moved = true;
+        this.look(viewState as OrthographicViewState);
+      },
       onClick: (info) => {
         const id = (info.object as { id?: string } | undefined)?.id;
         if (id) events.onSelect(id);
@@ -54,7 +59,8 @@ export class NetworkDeck {
     this.picture = picture;
     const { map } = picture;
     const extent = [map.kind, map.cells.length, map.radius.toFixed(0)].join(" ");
-    if (extent !== this.fitted) {
+    // The places of a schematic shift as nodes come: followed, until the reader has looked elsewhere.
+    if (extent !== this.fitted || (map.kind === "schematic" && !this.moved)) {
       this.fitted = extent;
       this.fit();
     }
@@ -63,14 +69,17 @@ export class NetworkDeck {
 
   /** Show all of it. */
   fit(): void {
-    const { cells, ues, radius } = this.picture?.map ?? { cells: [], ues: [], radius: 1 };
+    const { kind, cells, ues, radius } = this.picture?.map ?? { kind: "schematic", cells: [], ues: [], radius: 1 };
     const places = [...cells, ...ues].map((node) => node.place);
     const { clientWidth: width, clientHeight: height } = this.box;
     if (places.length === 0 || width === 0 || height === 0) return;
     const [left, right] = extremes(places.map((p) => p.x), radius * 1.15);
     const [bottom, top] = extremes(places.map((p) => p.y), radius * 1.15);
-    const zoom = Math.min(3, Math.log2(Math.min((width - 16) / (right - left), (height - 16) / (top - bottom))));
-    this.look({ target: [(left + right) / 2, (bottom + top) / 2, 0], zoom });
+    // Below a schematic there is room for a node's label, and under that for the caption.
+    const below = kind === "schematic" ? 48 : 8;
+    const zoom = Math.min(3, Math.log2(Math.min((width - 16) / (right - left), (height - 8 - below) / (top - bottom))));
+    this.look({ target: [(left + right) / 2, (bottom + top) / 2 - (below - 8) / 2 / 2 ** zoom, 0], zoom });
+    this.moved = false;
   }
 
   destroy(): void {
@@ -99,7 +108,7 @@ export class NetworkDeck {
     for (const cell of map.cells) places.set(cell.id, heart(cell, map.radius));
     const near = (link: MapLink) => link.source === selected || link.target === selected;
     const end = (id: string): [number, number] => [places.get(id)?.x ?? 0, places.get(id)?.y ?? 0];
-    const fill = (cell: MapCell): Rgba => alpha(picture.colour(cell) ?? ink, picture.colour(cell) ? (cell.locked ? 90 : 240) : 14);
+    const fill = (cell: MapCell): Rgba => alpha(picture.colour(cell.id) ?? ink, picture.colour(cell.id) ? (cell.locked ? 90 : 240) : 14);
     this.deck.setProps({
       layers: [
         new LineLayer<MapLink>({
@@ -116,7 +125,7 @@ export class NetworkDeck {
           data: map.cells,
           getPolygon: (cell) => sector(cell.place, cell.azimuthDeg ?? 0, cell.widthDeg, cell.azimuthDeg === null ? map.radius * 0.55 : map.radius),
           getFillColor: fill,
-          getLineColor: (cell) => (cell.id === selected ? alpha(ink, 255) : picture.colour(cell) ? alpha(picture.ground, 255) : alpha(ink, 90)),
+          getLineColor: (cell) => (cell.id === selected ? alpha(ink, 255) : picture.colour(cell.id) ? alpha(picture.ground, 255) : alpha(ink, 90)),
           getLineWidth: (cell) => (cell.id === selected ? 2.5 : 1),
           lineWidthUnits: "pixels",
           pickable: true,
@@ -128,13 +137,13 @@ export class NetworkDeck {
           getPosition: (ue) => [ue.place.x, ue.place.y],
           radiusUnits: "pixels",
           getRadius: (ue) => (ue.id === selected ? 7 : 5),
-          getFillColor: alpha(accent, 255),
-          getLineColor: alpha(picture.ground, 255),
+          getFillColor: (ue) => alpha(picture.colour(ue.id) ?? ink, picture.colour(ue.id) ? 255 : 110),
+          getLineColor: (ue) => alpha(ue.id === selected ? ink : picture.ground, 255),
           stroked: true,
           lineWidthUnits: "pixels",
           getLineWidth: 1.5,
           pickable: true,
-          updateTriggers: { getRadius: selected, getFillColor: accent, getLineColor: picture.ground },
+          updateTriggers: { getRadius: selected, getFillColor: picture.colour, getLineColor: [selected, ink, picture.ground] },
         }),
         this.labels(picture),
       ],

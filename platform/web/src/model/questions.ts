@@ -5,6 +5,7 @@ import * as api from "../api/client.ts";
 import type { FidelityItem, OutcomeItem, Point, QuantityItem } from "../api/wire.ts";
 import { nowMs } from "./live-state.ts";
 import { type NetworkMap, networkMap } from "./network-map.ts";
+import { firstLive } from "../pure/first-live.ts";
 import { resource } from "./resource.ts";
 import * as chosen from "./selection.ts";
 
@@ -52,7 +53,37 @@ export function partWith(members: readonly string[], quantity: string): string |
 /** The nodes that have series, in the order of their names. */
 export const nodesWithSeries = computed(() => [...quantitiesOfNode.value.keys()].sort((a, b) => a.localeCompare(b, "en", { numeric: true })));
 
-/** The node whose forecasts are shown: the chosen one, else the first that has the chosen quantity. */
+/** How much of the past the forecasts' chart shows. */
+export const shownPastMs = computed(() => Math.max(20 * MINUTE_MS, 6000 * (chosen.horizon.value ?? 0)));
+
+/** Those with the chosen quantity. Nodes that came last come first: in a drive test they are the ones that still move. */
+const candidates = computed(() => {
+  const quantity = chosen.quantity.value;
+  const since = new Map((graph.data.value?.nodes ?? []).map((n) => [n.id, Date.parse(n.valid_from)]));
+  return nodesWithSeries.value
+    .filter((id) => quantity === null || quantitiesOfNode.value.get(id)?.has(quantity))
+    .sort((a, b) => (since.get(b) ?? 0) - (since.get(a) ?? 0));
+});
+
+let followed: string | null = null;
+/** The node that is followed while none is chosen: it stays as long as it has new values. */
+const liveNode = resource<{ id: string | null }>(() => {
+  const [quantity, ids, chosenOne] = [chosen.quantity.value, candidates.value, chosen.chosenNode.value];
+  if (quantity === null || ids.length === 0 || chosenOne !== null) return null;
+  return { key: JSON.stringify([quantity, ids, shownPastMs.value]), ask: async () => ({ id: await findLive(quantity, ids) }) };
+}, 5_000);
+
+async function findLive(quantity: string, ids: readonly string[]): Promise<string | null> {
+  const now = nowMs.peek();
+  const past = shownPastMs.peek();
+  const order = followed !== null && ids.includes(followed) ? [followed, ...ids.filter((id) => id !== followed)] : ids;
+  const within = (ms: number) => async (object_id: string) =>
+    (await api.points({ object_id, quantity, from: new Date(now - ms).toISOString(), limit: 1 })).items.length > 0;
+  followed = (await firstLive(order, within(past / 10))) ?? (await firstLive(order, within(past)));
+  return followed;
+}
+
+/** The node whose forecasts are shown: the chosen one, else one that has values of the chosen quantity just now. */
 export const node = computed<string | null>(() => {
   const wish = chosen.chosenNode.value;
   const quantity = chosen.quantity.value;
@@ -60,8 +91,9 @@ export const node = computed<string | null>(() => {
     const members = map.value?.cells.find((cell) => cell.members.includes(wish))?.members ?? [wish];
     return (quantity !== null && partWith(members, quantity)) || wish;
   }
-  const having = nodesWithSeries.value.filter((id) => quantity === null || quantitiesOfNode.value.get(id)?.has(quantity));
-  return having[0] ?? nodesWithSeries.value[0] ?? null;
+  const having = candidates.value;
+  const live = liveNode.data.value?.id ?? followed;
+  return live !== null && having.includes(live) ? live : (having[0] ?? nodesWithSeries.value[0] ?? null);
 });
 
 // ---------------------------------------------------------------- forecasts and outcomes
@@ -82,7 +114,7 @@ export const track = resource<Track>(() => {
 
 async function askTrack(object_id: string, quantity: string, horizon_s: number, model: string): Promise<Track> {
   const now = nowMs.peek();
-  const past = Math.max(20 * MINUTE_MS, 6 * horizon_s * 1000);
+  const past = shownPastMs.peek();
   const from = new Date(now - past).toISOString();
   const key = { object_id, quantity, model, levels: LEVELS };
   const [ahead, newest, observed] = await Promise.all([
@@ -101,12 +133,14 @@ async function askTrack(object_id: string, quantity: string, horizon_s: number, 
 
 // ---------------------------------------------------------------- fidelity
 const HISTORY_MS = 90 * MINUTE_MS;
+/** Forty blocks of the bootstrap: enough for an interval, also where neighbours are joined. */
+export const ROLLING_MS = 20 * MINUTE_MS;
 
 export interface FidelityHistory {
   /** Windows of a minute: how it goes just now, too short for an interval. */
   minutes: FidelityItem[];
-  /** Windows long enough for an interval: at least eight blocks of its bootstrap. */
-  windows: FidelityItem[];
+  /** Each minute, over the `ROLLING_MS` that end with it; with an interval as soon as there are blocks enough. */
+  rolling: FidelityItem[];
 }
 
 export const history = resource<FidelityHistory>(() => {
@@ -116,21 +150,22 @@ export const history = resource<FidelityHistory>(() => {
 }, 15_000);
 
 async function askHistory(quantity: string, horizon_s: number): Promise<FidelityHistory> {
-  const ask = async (step_s: number) => {
-    const from = Math.floor((nowMs.peek() - HISTORY_MS) / (step_s * 1000)) * step_s * 1000;
-    return (await api.fidelityHistory({ quantity, horizon_s, step_s, from: new Date(from).toISOString() })).items;
-  };
-  const [minutes, windows] = await Promise.all([ask(60), ask(240)]);
-  return { minutes, windows };
+  const from = new Date(Math.floor((nowMs.peek() - HISTORY_MS) / MINUTE_MS) * MINUTE_MS).toISOString();
+  const query = { quantity, horizon_s, step_s: 60, from };
+  const [minutes, rolling] = await Promise.all([api.fidelityHistory(query), api.fidelityHistory({ ...query, window_s: ROLLING_MS / 1000 })]);
+  return { minutes: minutes.items, rolling: rolling.items };
 }
 
 // ---------------------------------------------------------------- what colours the map
 const MOST_READ = 240;
 
-/** The latest value of the chosen quantity, or the chosen model's fidelity, by drawn cell. */
+/** What is drawn and may have values: cells, and UEs. */
+const drawnNodes = ({ cells, ues }: NetworkMap) => [...cells, ...ues.map(({ id }) => ({ id, members: [id] }))];
+
+/** The latest value of the chosen quantity, or the chosen model's fidelity, by drawn cell or UE. */
 export const colours = resource<ReadonlyMap<string, number>>(() => {
   const [quantity, horizon_s, model, by] = [chosen.quantity.value, chosen.horizon.value, chosen.model.value, chosen.colourBy.value];
-  const cells = map.value?.cells ?? [];
+  const cells = map.value ? drawnNodes(map.value) : [];
   if (quantity === null || cells.length === 0 || quantitiesOfNode.value.size === 0) return null;
   const key = JSON.stringify([quantity, by, by === "fidelity" ? [horizon_s, model] : 0, cells.length]);
   if (by === "value") return { key, ask: () => latestValues(quantity) };
@@ -139,7 +174,8 @@ export const colours = resource<ReadonlyMap<string, number>>(() => {
 
 async function latestValues(quantity: string): Promise<ReadonlyMap<string, number>> {
   const from = new Date(nowMs.peek() - 3 * MINUTE_MS).toISOString();
-  const wanted = (map.peek()?.cells ?? []).slice(0, MOST_READ);
+  const shown = map.peek();
+  const wanted = shown ? drawnNodes(shown).slice(0, MOST_READ) : [];
   const found = await Promise.all(
     wanted.map(async (cell) => {
       const object_id = partWith(cell.members, quantity);
@@ -153,7 +189,8 @@ async function latestValues(quantity: string): Promise<ReadonlyMap<string, numbe
 async function fidelities(quantity: string, horizon_s: number, model: string): Promise<ReadonlyMap<string, number>> {
   const page = await api.fidelityByNode({ quantity, horizon_s, model });
   const byObject = new Map(page.items.map((item) => [item.object_id, item.fidelity.value]));
-  const values = (map.peek()?.cells ?? []).flatMap((cell) => {
+  const shown = map.peek();
+  const values = (shown ? drawnNodes(shown) : []).flatMap((cell) => {
     const value = cell.members.map((id) => byObject.get(id)).find((v) => v !== undefined && v !== null);
     return value === undefined || value === null ? [] : [[cell.id, value] as const];
   });

@@ -7,7 +7,7 @@ import { axes, CURSOR } from "../draw/axes.ts";
 import { Chart } from "../draw/chart.tsx";
 import { cssColour, faded } from "../draw/css-colour.ts";
 import { forecastsScored } from "../model/live-state.ts";
-import { type FidelityHistory, history, quantityInfo } from "../model/questions.ts";
+import { type FidelityHistory, history, quantityInfo, ROLLING_MS } from "../model/questions.ts";
 import * as chosen from "../model/selection.ts";
 import { theme } from "../model/theme.ts";
 import { bandColumns } from "../pure/bands.ts";
@@ -60,23 +60,24 @@ function Lines({ found, what }: { found: FidelityHistory; what: string }) {
             </button>
           </li>
         ))}
-        <li class="dim">1 perfect · 0 climatology · dots 1 min · line and 90 % interval 4 min</li>
+        <li class="dim">1 perfect · 0 climatology · dots 1 min · line and 90 % band over the {duration(ROLLING_MS / 1000)} before</li>
       </ul>
     </>
   );
 }
 
-function columns({ minutes, windows }: FidelityHistory, models: readonly string[]): uPlot.AlignedData {
-  const of = (items: readonly FidelityItem[], name: string) =>
+function columns({ minutes, rolling }: FidelityHistory, models: readonly string[]): uPlot.AlignedData {
+  const of = (items: readonly FidelityItem[], name: string, atMs: (item: FidelityItem) => number) =>
     items
       .filter((item) => item.model === name)
-      .map((item) => ({ atMs: middleMs(item), value: item.fidelity.value, low: item.fidelity.low, high: item.fidelity.high }));
-  const made = bandColumns(models.flatMap((name) => [of(windows, name), of(minutes, name)]));
+      .map((item) => ({ atMs: atMs(item), value: item.fidelity.value, low: item.fidelity.low, high: item.fidelity.high }));
+  const made = bandColumns(models.flatMap((name) => [of(rolling, name, endMs), of(minutes, name, middleMs)]));
   // Of the minutes only the value is drawn.
   return [made[0], ...made.slice(1).filter((_, i) => i % 6 < 3 || i % 6 === 4)] as uPlot.AlignedData;
 }
 
-const middleMs = (item: FidelityItem) => (Date.parse(item.window_from) + Date.parse(item.window_to ?? item.window_from)) / 2;
+const endMs = (item: FidelityItem) => Date.parse(item.window_to ?? item.window_from);
+const middleMs = (item: FidelityItem) => (Date.parse(item.window_from) + endMs(item)) / 2;
 
 function chartOptions(models: readonly string[], colours: ReadonlyMap<string, string>, selected: string | null): Omit<uPlot.Options, "width" | "height"> {
   const edge: uPlot.Series = { width: 0, points: { show: false }, stroke: "transparent" };
@@ -105,9 +106,10 @@ function chartOptions(models: readonly string[], colours: ReadonlyMap<string, st
   };
 }
 
-/** Each interval as an upright line, since a band needs two neighbours to be seen. */
+/** An interval without neighbours as an upright line, since a band needs two to be seen. */
 function whiskers(plot: uPlot, low: number, colour: string): void {
   const { ctx } = plot;
+  if ((plot.data[low] ?? []).filter((end) => end !== null && end !== undefined).length > 1) return;
   ctx.save();
   ctx.strokeStyle = faded(colour, 0.5);
   ctx.lineWidth = 2 * devicePixelRatio;

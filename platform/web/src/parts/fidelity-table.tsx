@@ -88,14 +88,22 @@ function Row({ row, first, colour }: { row: FidelityItem; first: boolean; colour
 }
 
 function Figures({ row, unit, colour }: { row: FidelityItem; unit: string; colour: string }) {
-  const { value, low, high } = row.fidelity;
+  const { value, low, high, undefined: why } = row.fidelity;
   const off = row.coverage80.value !== null && Math.abs(row.coverage80.value - 0.8) > 0.1;
   return (
     <>
-      <td class="num strong">{fidelity(value)}</td>
-      <td>
-        <Interval value={value} low={low} high={high} colour={colour} />
-      </td>
+      {row.model === row.reference ? (
+        <td colSpan={2} class="reference" title="What the others are measured against: 0 by definition">
+          reference
+        </td>
+      ) : (
+        <>
+          <td class="num strong">{fidelity(value)}</td>
+          <td class="reference" title={why ?? ""}>
+            {low === null || high === null ? "too few blocks yet" : <Interval value={value} low={low} high={high} colour={colour} />}
+          </td>
+        </>
+      )}
       <td class={`num ${off ? "off" : ""}`}>{percent(row.coverage80.value)}</td>
       <td class="num">{difference(row.bias.value, unit)}</td>
       <td class="num">{percent(row.precision.value)}</td>
@@ -103,15 +111,15 @@ function Figures({ row, unit, colour }: { row: FidelityItem; unit: string; colou
   );
 }
 
-function Interval({ value, low, high, colour }: { value: number | null; low: number | null; high: number | null; colour: string }) {
-  const x = (v: number | null) => 4 + ((Math.min(1, Math.max(-0.5, v ?? 0)) + 0.5) / 1.5) * 92;
-  const text = low === null || high === null ? "no interval" : `${fidelity(low)} to ${fidelity(high)}`;
+function Interval({ value, low, high, colour }: { value: number | null; low: number; high: number; colour: string }) {
+  const x = (v: number) => 4 + ((Math.min(1, Math.max(-0.5, v)) + 0.5) / 1.5) * 92;
+  const text = `${fidelity(low)} to ${fidelity(high)}`;
   return (
     <svg class="interval" viewBox="0 0 100 14" width="100" height="14" role="img" aria-label={text}>
       <title>{text}</title>
       <line x1={x(0)} x2={x(0)} y1="1" y2="13" class="tick" />
       <line x1="4" x2="96" y1="7" y2="7" class="rail" />
-      {low !== null && high !== null && <line x1={x(low)} x2={x(high)} y1="7" y2="7" stroke={colour} stroke-width="7" stroke-opacity="0.45" />}
+      <line x1={x(low)} x2={x(high)} y1="7" y2="7" stroke={colour} stroke-width="7" stroke-opacity="0.45" />
       {value !== null && <circle cx={x(value)} cy="7" r="2.4" fill={colour} />}
     </svg>
   );

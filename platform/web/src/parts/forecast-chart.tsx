@@ -7,7 +7,7 @@ import { Chart } from "../draw/chart.tsx";
 import { cssColour, faded } from "../draw/css-colour.ts";
 import { type Fan, fan } from "../model/fan.ts";
 import { figures, nowMs } from "../model/live-state.ts";
-import { node, nodesWithSeries, quantitiesOfNode, quantityInfo, type Track, track } from "../model/questions.ts";
+import { node, nodesWithSeries, quantitiesOfNode, quantityInfo, shownPastMs, type Track, track } from "../model/questions.ts";
 import * as chosen from "../model/selection.ts";
 import { theme } from "../model/theme.ts";
 import { shortName } from "../pure/distinguished-name.ts";
@@ -16,38 +16,47 @@ import { modelColours } from "../pure/series-colour.ts";
 import { Awaited, Choice, Panel } from "./panel.tsx";
 
 const HEIGHT = 318;
+/** In the list of nodes: whichever has new values. */
+const LIVE = "";
 
 export function ForecastChart() {
   const id = node.value;
   const quantity = chosen.quantity.value;
   const found = track.data.value;
   const options = useMemo(() => nodesWithSeries.value.map((name) => ({ value: name, text: shortName(name) })), [nodesWithSeries.value]);
-  const listed = id === null || nodesWithSeries.value.includes(id) ? options : [{ value: id, text: shortName(id) }, ...options];
+  const wish = chosen.chosenNode.value;
+  const other = id === null || nodesWithSeries.value.includes(id) ? [] : [{ value: id, text: shortName(id) }];
+  const listed = [{ value: LIVE, text: wish === null && id !== null ? `live · ${shortName(id)}` : "live" }, ...other, ...options];
+  const choose = (name: string) => void (chosen.chosenNode.value = name === LIVE ? null : name);
   return (
     <Panel
       name="forecast-chart"
       title="Forecasts and outcomes"
       hint={id !== null && quantity !== null ? `${shortName(id)} · ${quantityInfo(quantity).label}` : ""}
-      controls={id !== null && <Choice label="Node" value={id} options={listed} onChoose={(name) => void (chosen.chosenNode.value = name)} />}
+      controls={id !== null && <Choice label="Node" value={wish === null ? LIVE : id} options={listed} onChoose={choose} />}
     >
-      {found && found.steps.length + found.observed.length > 0 ? <Drawn found={found} /> : <Empty answered={found !== null} />}
+      {found && drawable(found) ? <Drawn found={found} /> : <Empty answered={found !== null} />}
     </Panel>
   );
 }
 
+const drawable = ({ steps, newest, observed }: Track) => observed.length > 0 || [...steps, ...newest].some((step) => step.quantiles.length > 0);
+
 function Empty({ answered }: { answered: boolean }) {
   const id = node.value;
   const f = figures.value;
-  const has = id === null ? [] : [...(quantitiesOfNode.value.get(id) ?? [])].filter((name) => chosen.quantitiesScored.value.includes(name));
+  const quantity = chosen.quantity.value;
+  const has = id === null ? [] : [...(quantitiesOfNode.value.get(id) ?? [])].filter((name) => name !== quantity && chosen.quantitiesScored.value.includes(name));
+  const ended = id !== null && quantity !== null && quantitiesOfNode.value.get(id)?.has(quantity);
   if (track.error.value) return <Awaited>The forecasts could not be read: {track.error.value}</Awaited>;
   if (!f || f.events_accepted === 0) return <Awaited>Waiting for the first measurements.</Awaited>;
   if (f.forecasts_issued === 0) return <Awaited>Measurements flow in. The first forecasts in about 20 s, once the twin has a recent past to look at.</Awaited>;
-  if (chosen.quantity.value === null) return <Awaited>Forecasts are sealed. Their first outcomes are awaited.</Awaited>;
+  if (quantity === null) return <Awaited>Forecasts are sealed. Their first outcomes are awaited.</Awaited>;
   if (!answered) return <Awaited>Reading forecasts…</Awaited>;
   return (
     <Awaited>
-      {id === null ? "No node" : shortName(id)} has no {chosen.quantity.value}
-      {has.length > 0 ? ": it has " : "."}
+      {id === null ? "No node" : shortName(id)} has {ended ? `no values of ${quantity} in this window, the last ${duration(shownPastMs.value / 1000)}.` : `no ${quantity}.`}
+      {has.length > 0 && (ended ? " It has also had " : " It has ")}
       {has.map((name) => (
         <button type="button" class="link" key={name} onClick={() => chosen.chooseQuantity(name)}>
           {name}

@@ -11,6 +11,7 @@ import { ago, clock } from "../pure/time.ts";
 
 export function Header() {
   const f = figures.value;
+  const name = map.value && networkName(map.value);
   const asOf = f?.as_of ? Date.parse(f.as_of) : null;
   return (
     <header class="top">
@@ -18,8 +19,8 @@ export function Header() {
         <Mark /> Ranvier
       </h1>
       <div class="whose">
-        <strong>{f ? ((map.value && networkName(map.value)) ?? f.feed) : "…"}</strong>
-        {f && !f.feed_emulated && <span class="dim">{f.feed}</span>}
+        <strong>{f ? (name ?? f.feed) : "…"}</strong>
+        {f && !f.feed_emulated && name !== null && name !== f.feed && <span class="dim">{f.feed}</span>}
         {f?.feed_emulated && (
           <span class="badge emulated" title="These measurements are made by a built-in emulator. No real network is behind them.">
             emulated network

@@ -40,7 +40,8 @@ export function Tiles() {
 function FidelityTile() {
   const row = fidelityNow.value.find((r) => r.object_id === null && r.quantity === quantity.value && r.horizon_s === horizon.value && r.model === model.value);
   const { value = null, low = null, high = null } = row?.fidelity ?? {};
-  const foot = row === undefined ? "no outcome yet" : value === null ? `undefined: ${row.fidelity.undefined}` : `${duration(row.horizon_s)} ahead, ${row.model}`;
+  const which = row && `${duration(row.horizon_s)} ahead, ${row.model}`;
+  const foot = row === undefined ? "no outcome yet" : value === null ? `undefined: ${row.fidelity.undefined}` : row.fidelity.undefined ? `${which}; ${row.fidelity.undefined}` : which;
   return (
     <Tile name="fidelity" label={row ? `Fidelity of ${row.quantity}` : "Fidelity"} foot={foot}>
       <Figure value={fidelity(value)} unit={low === null || high === null ? "" : `${fidelity(low)} to ${fidelity(high)}`} />

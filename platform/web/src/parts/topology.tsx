@@ -116,16 +116,16 @@ function pictureOf(shown: NetworkMap, range: Range): Picture {
     ink: rgbOf(cssColour("--ink")),
     ground: rgbOf(cssColour("--panel")),
     accent: rgbOf(cssColour("--accent")),
-    colour: (cell) => {
-      const value = values?.get(cell.id);
+    colour: (id) => {
+      const value = values?.get(id);
       if (value === undefined) return null;
       return by === "fidelity" ? skillColour(value) : valueColour(value, range?.low ?? 0, range?.high ?? 1, theme.value === "dark");
     },
     describe: (id) => {
       const cell = shown.cells.find((c) => c.id === id);
       const value = values?.get(id);
-      const figure = value === undefined ? "no value yet" : by === "fidelity" ? `fidelity ${fidelity(value)}` : withUnit(value, unit);
-      return cell ? `${cell.label}${cell.locked ? " (locked)" : ""}\n${quantity}: ${figure}` : shortName(id);
+      const figure = value === undefined ? "no recent value" : by === "fidelity" ? `fidelity ${fidelity(value)}` : withUnit(value, unit);
+      return `${cell?.label ?? shortName(id)}${cell?.locked ? " (locked)" : ""}\n${quantity}: ${figure}`;
     },
   };
 }
@@ -150,7 +150,7 @@ function Legend({ range }: { range: Range }) {
       <span>{by === "fidelity" ? `Fidelity of ${chosen.model.value}` : name}</span>
       <span class="num">{range || by === "fidelity" ? low : ""}</span>
       <i style={{ background: gradient(by === "fidelity" ? "skill" : "value", theme.value === "dark") }} aria-hidden="true" />
-      <span class="num">{range || by === "fidelity" ? high : "no values yet"}</span>
+      <span class="num">{range || by === "fidelity" ? high : "no recent values"}</span>
     </p>
   );
 }
