@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,19 @@ import pytest
 
 from ranvier.aiops.baselines.climatology import Climatology
 from ranvier.aiops.baselines.persistence import Persistence
+from ranvier.dtops.referee.backtest import Plan, referee
 from ranvier.dtops.referee.chronicle import Chronicle
 from ranvier.dtops.referee.replay import Schedule, replay
+from ranvier.dtops.referee.report import Overall, Report
+from ranvier.dtops.referee.report_page import to_html
+from ranvier.dtops.referee.report_text import to_markdown
 from ranvier.dtops.referee.scoreboard import Scoreboard
 from ranvier.dtops.referee.spool_ledger import SpoolLedger
 from ranvier.dtops.referee.theirs import Theirs, read_theirs
 from ranvier.dtops.synchroniser import LoadBinSynchroniser
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.ontology.errors import InputError
+from ranvier.ontology.ontology import load
 
 S = 10**9
 HORIZONS = (1.0, 5.0)
@@ -134,23 +140,139 @@ def scored(tmp_path: Path, rows: list[dict[str, Any]]) -> tuple[Scoreboard, Thei
     return board, theirs
 
 
-def test_theirs_are_scored_with_the_same_code_on_the_common_points(tmp_path: Path) -> None:
+def test_theirs_are_scored_with_the_same_code_on_the_points_that_they_share(tmp_path: Path) -> None:
     """They forecast persistence's own values at off-schedule times: the same scores come out."""
     times = [13, 47, 101, 153]
     rows = [
         row(issued_at=t * S, horizon_s=h, samples=[float(t)], model="sim") for t in times for h in HORIZONS
     ]
     board, theirs = scored(tmp_path, rows)
-    assert np.array_equal(board.sums["sim (theirs)"], board.sums["persistence"])
-    assert board.sums["persistence"].sum(axis=0)[0, :, 0].tolist() == [4.0, 4.0]
+    count, mine, other, reference = np.moveaxis(board.paired("sim (theirs)", "persistence"), -1, 0)
+    assert np.array_equal(mine, other)
+    assert count.sum(axis=0)[0].tolist() == [4.0, 4.0]
+    assert board.sums["sim (theirs)"].sum(axis=0)[0, :, :2].tolist() == [[4.0, 4.0], [4.0, 20.0]]
+    assert np.array_equal(board.reference_of("sim (theirs)")[..., 1], reference)
     assert theirs.rivals[0].matched == 8
 
 
-def test_a_horizon_that_they_leave_out_does_not_empty_the_table(tmp_path: Path) -> None:
+def test_few_points_of_theirs_leave_ours_on_all_their_points(tmp_path: Path) -> None:
     board, _ = scored(tmp_path, [row(issued_at=t * S, samples=[float(t)]) for t in (20, 40, 60)])
-    counts = board.sums["persistence"].sum(axis=0)[0, :, 0]
-    assert counts[1] == 3.0
-    assert counts[0] == 19.0
+    assert board.sums["persistence"].sum(axis=0)[0, :, 0].tolist() == [19.0, 19.0]
+    assert board.sums["sim (theirs)"].sum(axis=0)[0, :, 0].tolist() == [0.0, 3.0]
+
+
+RSRP, SINR = "MDT.M1.RSRP", "MDT.M1.SINR"
+NARROW, SPARSE, COPY, TWIN = "narrow (theirs)", "sparse (theirs)", "copy (theirs)", "same (theirs)"
+
+
+@pytest.fixture(scope="module")
+def refereed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Report]:
+    """20 minutes of two KPIs, without and with four third parties.
+
+    narrow  knows the future of one KPI at one horizon
+    sparse  knows the future of everything, but forecasts at six of the 119 issues only; same: the same again
+    copy    says what persistence says, everywhere
+    """
+    rng = np.random.default_rng(3)
+    truth = {RSRP: -90 + rng.normal(size=1_201), SINR: 5 + rng.normal(size=1_201)}
+    path, rows = tmp_path_factory.mktemp("theirs") / "theirs.parquet", []
+    for kpi, series in truth.items():
+        for t in range(10, 1_200, 10):
+            for h in (1, 10):
+                given = {"quantity": kpi, "issued_at": t * S, "horizon_s": float(h)}
+                future = series[min(t + h, 1_200)]
+                rows.append(row(**given, model="copy", samples=[series[t]]))
+                if t % 200 == 0 or t == 500:
+                    rows += [row(**given, model=name, samples=[future]) for name in ("sparse", "same")]
+                if (kpi, h) == (RSRP, 10):
+                    rows.append(row(**given, model="narrow", samples=[future]))
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA).drop(["known_at", "valid_at"]), path)
+    ontology, plan = load(), Plan(horizons_s=(1.0, 10.0), block_s=60.0)
+    with Chronicle() as chronicle:
+        for t in range(1, 1_201):
+            values = {kpi: float(series[t]) for kpi, series in truth.items()}
+            chronicle.add(MeasurementReport("ue", "UE", t * S, t * S, values), t * S)
+        models = [Climatology(), Persistence()]
+        alone = referee(chronicle, models, ontology, plan)
+        return alone, referee(chronicle, models, ontology, plan, theirs=path)
+
+
+def overall(report: Report, model: str) -> Overall:
+    return next(each for each in report.overall if each.model == model)
+
+
+def test_nobody_is_credited_with_what_they_never_forecast(refereed: tuple[Report, Report]) -> None:
+    """One perfect KPI at one horizon is a line of the table, and no figure over KPIs and horizons."""
+    report = refereed[1]
+    assert report.row(NARROW, RSRP, 10.0).fidelity.fidelity.value == 1.0  # type: ignore[union-attr]
+    for kpi, horizon in ((RSRP, 1.0), (SINR, 1.0), (SINR, 10.0)):
+        line = report.row(NARROW, kpi, horizon)
+        assert line is not None
+        assert (line.fidelity.n, line.answered) == (0, 0)
+        assert np.isnan(line.fidelity.fidelity.value)
+    found = overall(report, NARROW)
+    assert np.isnan([found.mean.value, *(each.value for each in found.by_quantity.values())]).all()
+    assert found.share == 0
+
+
+def test_there_is_no_difference_where_one_of_the_two_said_nothing(refereed: tuple[Report, Report]) -> None:
+    cells = {(d.quantity, d.horizon_s) for d in refereed[1].differences if NARROW in (d.model, d.other)}
+    assert cells == {(RSRP, 10.0)}
+
+
+def test_few_points_make_no_leader_and_say_so(refereed: tuple[Report, Report]) -> None:
+    """Perfect on 5 % of the points: their own lines say 1.00, and nothing calls them best."""
+    report = refereed[1]
+    found = overall(report, SPARSE)
+    assert found.mean.value == 1.0
+    assert found.share == pytest.approx(6 / 119, abs=0.01)
+    leaders = {cell: report.leader(*cell)[0] for cell in report.cells}
+    assert leaders.pop((RSRP, 10.0)) == NARROW  # all points of that comparison, and perfect
+    assert set(leaders.values()) == {"climatology"}
+    text = to_markdown(report)
+    assert f"{SPARSE}, on as few as 5.0 % of the points" in text
+    assert f"{NARROW}, not at every KPI and horizon | – | – | –" in text
+    assert f"{SPARSE} ☆" not in text
+    assert f"{SPARSE} ★" not in text
+    assert any(SPARSE in caveat and "not ranked" in caveat for caveat in report.caveats)
+    page = to_html(report)
+    assert "climatology leads in 3 of 4" in page
+    cards = page[page.index("class='cards'") :]
+    assert cards.index("persistence") < cards.index("sparse")
+
+
+def test_ours_stay_as_they_are_whoever_joins(refereed: tuple[Report, Report]) -> None:
+    alone, beside = refereed
+    ours = [line for line in beside.rows if line.fidelity.model in ("climatology", "persistence")]
+    assert ours == list(alone.rows)
+    assert [each for each in beside.overall if each.model in ("climatology", "persistence")] == list(
+        alone.overall
+    )
+
+
+def test_whoever_says_what_persistence_says_gets_what_persistence_gets(
+    refereed: tuple[Report, Report],
+) -> None:
+    report = refereed[1]
+    theirs, ours = overall(report, COPY), overall(report, "persistence")
+    assert (theirs.mean, theirs.by_quantity, theirs.share) == (ours.mean, ours.by_quantity, 1.0)
+    for kpi, horizon in report.cells:
+        theirs_line, our_line = report.row(COPY, kpi, horizon), report.row("persistence", kpi, horizon)
+        assert theirs_line is not None
+        assert our_line is not None
+        assert replace(theirs_line.fidelity, model="persistence") == our_line.fidelity
+    gains = {d.gain.value for d in report.differences if {d.model, d.other} == {COPY, "persistence"}}
+    assert gains == {0.0}
+
+
+def test_two_third_parties_are_compared_on_the_points_of_both(refereed: tuple[Report, Report]) -> None:
+    pairs = [d for d in refereed[1].differences if {d.model, d.other} == {SPARSE, TWIN}]
+    assert [d.gain.value for d in pairs] == [0.0] * 4
+    pairs = [d for d in refereed[1].differences if {d.model, d.other} == {SPARSE, COPY}]
+    assert len(pairs) == 4
+    for d in pairs:
+        ahead = d.gain.value if d.model == SPARSE else -d.gain.value
+        assert ahead > 0
 
 
 def test_nobody_can_pass_for_one_of_ours(tmp_path: Path) -> None:

@@ -275,7 +275,8 @@ def _put_together(parts: Sequence[Report], chronicle: Chronicle, took_s: float) 
         for name, count in part.figures.items():
             figures[name] = figures.get(name, 0) + count
     return Report(
-        census.archive, census.first_ns, census.last_ns, parts[0].contenders,
+        census.archive, census.first_ns, census.last_ns,
+        {name: version for part in reversed(parts) for name, version in part.contenders.items()},
         tuple(r for p in parts for r in p.rows),
         tuple(o for p in parts for o in p.overall), tuple(d for p in parts for d in p.differences),
         tuple(dict.fromkeys(caveats)), figures, parts[0].confidence,

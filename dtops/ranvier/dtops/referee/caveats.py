@@ -7,10 +7,10 @@ from math import isfinite
 
 from ranvier.dtops.referee.chronicle import Chronicle
 from ranvier.dtops.referee.replay import Replayed
-from ranvier.dtops.referee.report import REFERENCE, Difference, Row
+from ranvier.dtops.referee.report import REFERENCE, SMALL_SHARE, Difference, Row
 from ranvier.dtops.referee.scoreboard import Scoreboard
 
-FEW_BLOCKS, SMALL_SHARE = 30, 0.9
+FEW_BLOCKS = 30
 
 
 def caveats_of(
@@ -20,7 +20,7 @@ def caveats_of(
     """One sentence for each thing that a reader should not conclude."""
     return (
         *_of_span(chronicle, replayed),
-        *_of_blocks(rows),
+        *_of_blocks(tuple(row for row in rows if row.fidelity.model in board.models)),
         *_of_outcomes(rows),
         *_of_contenders(board, rows),
         *_of_differences(differences),
@@ -80,8 +80,14 @@ def _of_contenders(board: Scoreboard, rows: tuple[Row, ...]) -> Iterator[str]:
         answered, outcomes = sum(row.answered for row in mine), sum(row.with_outcome for row in mine)
         if outcomes and answered < SMALL_SHARE * outcomes:
             yield (
-                f"{name} forecast {answered / outcomes:.0%} of the points that have an outcome. All contenders are "
-                "compared on the points that all of them forecast: the rest of its record is unknown."
+                f"{name} forecast {100 * answered / outcomes:.2g} % of the points that have an outcome. "
+                + (
+                    "All predictors are compared on the points that all of them forecast: the rest of its record, "
+                    "and of theirs, is not in the scores."
+                    if name in board.models
+                    else "Its lines rest on those alone. It is not ranked where they are less than "
+                    f"{SMALL_SHARE:.0%} of a comparison: who chooses the points may choose easy ones."
+                )
             )
 
 

@@ -23,6 +23,10 @@ from ranvier.dtops.scoring import metrics
 
 Floats = NDArray[np.float64]
 REFERENCE = "climatology"
+SMALL_SHARE = 0.9
+"""Below this share of a comparison's points a contender is not ranked: who chooses points may choose easy ones."""
+EVEN = 0.5
+"""A sum over horizons is given where the share of points at each is at least this part of the largest share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,16 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """Fidelity of one contender by KPI over all horizons, and the weighted mean over the KPIs."""
+    """Fidelity of one contender by KPI over all horizons, and the weighted mean over the KPIs.
+
+    NaN for a KPI where the contender left out a horizon, or most of it, and for the mean where it left out a KPI.
+    `share` is the least share of a KPI and horizon's points that it forecast: 1 for the predictors.
+    """
 
     model: str
     mean: Interval
     by_quantity: Mapping[str, Interval]
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +107,20 @@ class Report:
         return list(dict.fromkeys((row.fidelity.quantity, row.fidelity.horizon_s) for row in self.rows))
 
     def leader(self, quantity: str, horizon_s: float) -> tuple[str, bool]:
-        """Who has the least CRPS there, and whether it is surely better than each other contender."""
+        """Who has the least CRPS there, and whether it is surely better than each other contender.
+
+        Only those with nearly all of the points are ranked, by their CRPS less the reference's on their own points.
+        """
         rows = [row.fidelity for row in self.rows if row.fidelity.n]
         rows = [f for f in rows if (f.quantity, f.horizon_s) == (quantity, horizon_s)]
-        if not rows:
+        ranked = [f for f in rows if f.n >= SMALL_SHARE * max(f.n for f in rows)]
+        if not ranked:
             return "", False
-        best = min(rows, key=lambda f: f.crps.value).model
+        best = min(ranked, key=lambda f: f.crps.value - f.crps_reference).model
+        names = {f.model for f in ranked}
         won = [d for d in self.differences if (d.quantity, d.horizon_s) == (quantity, horizon_s)]
-        mine = [d for d in won if best in (d.model, d.other)]
-        return best, bool(mine) and all(d.sure for d in mine)
+        mine = [d for d in won if best in (d.model, d.other) and {d.model, d.other} <= names]
+        return best, bool(mine) and all(d.gain.low > 0 if d.model == best else d.gain.high < 0 for d in mine)
 
 
 def _plain(value: Any) -> Any:
@@ -146,23 +160,25 @@ def _row(board: Scoreboard, frame: Frame, name: str, q: int, h: int) -> Row:
     window = Window(
         name, quantity, board.horizons_s[h], frame.from_ns, frame.to_ns, None, frame.confidence, frame.seed
     )
-    found = fidelities.fidelity_of(window, board.sums[name][:, q, h], board.sums[REFERENCE][:, q, h])
+    found = fidelities.fidelity_of(window, board.sums[name][:, q, h], board.reference_of(name)[:, q, h])
     unit, asked = frame.unit_of.get(quantity, ""), int(board.asked[q, h])
     return Row(found, unit, asked, int(board.with_outcome[q, h]), int(board.answered[name][q, h]))
 
 
 def differences_of(board: Scoreboard, frame: Frame) -> tuple[Difference, ...]:
-    """Every pair of contenders, by KPI and horizon."""
+    """Every pair of contenders, by KPI and horizon, on the points that both forecast; none where there are none."""
     found = []
     names = board.contenders
     pairs = [(a, b) for i, b in enumerate(names) for a in names[i + 1 :]]
+    sums = {pair: board.paired(*pair) for pair in pairs}
     for q, quantity in enumerate(board.quantities):
         for h, horizon in enumerate(board.horizons_s):
-            score = {name: board.sums[name][:, q, h, metrics.CRPS] for name in names}
-            used = board.sums[REFERENCE][:, q, h, metrics.COUNT] > 0
             for a, b in pairs:
-                gain = _gain(score[a][used], score[b][used], score[REFERENCE][used], frame)
-                found.append(Difference(a, b, quantity, horizon, gain))
+                both = sums[a, b][:, q, h]
+                _, mine, other, reference = both[both[:, 0] > 0].T
+                if len(mine):
+                    gain = _gain(mine, other, reference, frame)
+                    found.append(Difference(a, b, quantity, horizon, gain))
     return tuple(found)
 
 
@@ -188,8 +204,10 @@ def overall_of(
 
 
 def _overall(board: Scoreboard, frame: Frame, name: str, weights: Mapping[str, float] | None) -> Overall:
+    share = _shares(board, name)
+    whole = np.array([_even(each) for each in share], dtype=bool)
     mine = board.sums[name][..., metrics.CRPS].sum(axis=2)
-    reference = board.sums[REFERENCE][..., metrics.CRPS].sum(axis=2)
+    reference = board.reference_of(name)[..., metrics.CRPS].sum(axis=2)
     used = reference.sum(axis=1) > 0
     mine, reference = mine[used], reference[used]
     join = max(
@@ -197,6 +215,7 @@ def _overall(board: Scoreboard, frame: Frame, name: str, weights: Mapping[str, f
     )
     mine, reference = fidelities.joined(mine, join), fidelities.joined(reference, join)
     value = fidelities.fidelity_of_sums(mine.sum(axis=0), reference.sum(axis=0))
+    value[~whole] = np.nan
     drawn = np.zeros((0, len(value)))
     if len(mine) >= fidelities.FEWEST_BLOCKS:
         draws = fidelities.block_weights(len(mine), frame.seed)
@@ -209,4 +228,19 @@ def _overall(board: Scoreboard, frame: Frame, name: str, weights: Mapping[str, f
     weight = np.array([1.0 if weights is None else weights.get(name, 0.0) for name in board.quantities])
     defined = ~np.isnan(value)
     many = drawn[:, defined] @ weight[defined] / max(weight[defined].sum(), 1e-300)
-    return Overall(name, fidelities.interval(mean, many, frame.confidence), by_quantity)
+    least = float(np.nanmin(share, initial=1.0))
+    if not whole.all():
+        return Overall(name, Interval(float("nan")), by_quantity, least)
+    return Overall(name, fidelities.interval(mean, many, frame.confidence), by_quantity, least)
+
+
+def _shares(board: Scoreboard, name: str) -> Floats:
+    """(quantities, horizons) the share of the predictors' points that a contender forecast; NaN: no points."""
+    mine, all_of_them = (board.sums[each][..., metrics.COUNT].sum(axis=0) for each in (name, REFERENCE))
+    return np.asarray(np.divide(mine, all_of_them, out=np.full(mine.shape, np.nan), where=all_of_them > 0))
+
+
+def _even(share: Floats) -> bool:
+    """Whether a KPI's horizons all have their part, so that none stands for the others. (horizons,)"""
+    share = share[~np.isnan(share)]
+    return not len(share) or bool(share.min() > 0 and share.min() >= EVEN * share.max())

@@ -8,9 +8,18 @@ from html import escape
 from importlib.resources import files
 
 from ranvier.dtops.fidelity import Fidelity
-from ranvier.dtops.referee.report import REFERENCE, Report
+from ranvier.dtops.referee.report import REFERENCE, SMALL_SHARE, Overall, Report
 from ranvier.dtops.referee.report_pictures import fidelity_picture, pit_picture
-from ranvier.dtops.referee.report_text import HEAD, LEGEND, headline, lines_of, number, of_interval, of_unit
+from ranvier.dtops.referee.report_text import (
+    HEAD,
+    headline,
+    legend_of,
+    lines_of,
+    number,
+    of_interval,
+    of_unit,
+    scope_of,
+)
 
 
 def to_html(report: Report) -> str:
@@ -43,7 +52,7 @@ def _title(report: Report) -> str:
 
 def _cards(report: Report) -> str:
     cards = []
-    for each in sorted(report.overall, key=lambda each: -_rank(each.mean.value)):
+    for each in sorted(report.overall, key=_rank):
         if each.model == REFERENCE:
             continue
         by_kpi = "".join(
@@ -53,14 +62,25 @@ def _cards(report: Report) -> str:
         cards.append(
             f"<section class='card'><h3><i class='c{_colour(report, each.model)}'></i>{escape(each.model)}</h3>"
             f"<p class='big'>{_signed(each.mean.value)}</p>"
-            f"<p class='small'>fidelity, mean over KPIs and all horizons; {report.confidence:.0%} interval "
-            f"{_signed(each.mean.low)} to {_signed(each.mean.high)}</p><ul>{by_kpi}</ul></section>"
+            f"<p class='small'>{escape(_said_of(report, each))}</p><ul>{by_kpi}</ul></section>"
         )
     return f"<div class='cards'>{''.join(cards)}</div>"
 
 
-def _rank(value: float) -> float:
-    return value if math.isfinite(value) else -math.inf
+def _said_of(report: Report, each: Overall) -> str:
+    scope = scope_of(each)
+    if not math.isfinite(each.mean.value):
+        return f"no mean over KPIs and horizons{': ' if scope else ''}{scope}"
+    return (
+        f"fidelity, mean over KPIs and all horizons{', ' if scope else ''}{scope}; {report.confidence:.0%} "
+        f"interval {_signed(each.mean.low)} to {_signed(each.mean.high)}"
+    )
+
+
+def _rank(each: Overall) -> tuple[bool, float]:
+    """The best first; last those whose figure rests on few points, or who have none."""
+    value = each.mean.value
+    return each.share < SMALL_SHARE, -value if math.isfinite(value) else math.inf
 
 
 def _signed(value: float) -> str:
@@ -80,7 +100,8 @@ def _kpi(report: Report, kpi: str) -> str:
             groups.setdefault(row.fidelity.horizon_s, []).append(row.fidelity)
     order = list(report.contenders)
     picture = fidelity_picture([(f"{horizon:g} s", found) for horizon, found in groups.items()], order)
-    first, last = rows[0].fidelity, rows[-1].fidelity
+    usual = [row.fidelity for row in rows if row.fidelity.model == REFERENCE]
+    first, last = usual[0], usual[-1]
     scale = (
         f"Climatology's mean CRPS is {number(first.crps_reference)}{escape(unit)} at {first.horizon_s:g} s and "
         f"{number(last.crps_reference)}{escape(unit)} at {last.horizon_s:g} s: that is what F is measured against."
@@ -126,13 +147,13 @@ def _table(report: Report) -> str:
     for line in lines_of(report):
         new = line[:2] != before
         before = (line[0], line[1])
-        cells = [*(line[:4] if new else ("", "", "", "")), *line[4:]]
+        cells = [*(line[:2] if new else ("", "")), *line[2:]]
         text = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         lines.append(f"<tr class='{'first' if new else ''}'>{text}</tr>")
     return (
         f"<section><h2>The table</h2><div class='scroll'><table class='all'><thead><tr>{head}</tr></thead><tbody>"
         f"{''.join(lines)}</tbody></table></div>"
-        f"<p class='small'>{escape(LEGEND.format(level=report.confidence))}</p></section>"
+        f"<p class='small'>{escape(legend_of(report))}</p></section>"
     )
 
 
@@ -146,8 +167,9 @@ def _method(report: Report) -> str:
     return (
         "<section class='method'><h2>How this was done</h2><p>The archive was replayed in the order in which it "
         "became known. At each issue every contender got a copy of what was known then, and its forecast was "
-        "sealed into a hash chain before another record was read. All are scored on the points that every one "
-        "of them forecast and that have an outcome. Equations: <code>docs/fidelity.md</code>; columns and the "
+        "sealed into a hash chain before another record was read. Predictors are scored on the points that "
+        "every one of them forecast and that have an outcome; a third party on those of these that it forecast. "
+        "Equations: <code>docs/fidelity.md</code>; columns and the "
         "Parquet of third parties: <code>docs/backtest.md</code>.</p>"
         f"<p class='small'>Contenders: {escape(versions)}.</p><ul class='figures'>{figures}</ul></section>"
     )

@@ -49,7 +49,8 @@ def _bar(f: Fidelity, y: float, low: float, colour: int) -> str:
     name = f'<text class="name" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{escape(f.model)}</text>'
     value = f.fidelity
     if not math.isfinite(value.value):
-        return name + f'<text class="tick" x="{_at(0, low) + 6:.1f}" y="{y + 4:.1f}">undefined</text>'
+        why = "undefined" if f.n else "no points"
+        return name + f'<text class="tick" x="{_at(0, low) + 6:.1f}" y="{y + 4:.1f}">{why}</text>'
     marks = ""
     if math.isfinite(value.low):
         marks = (

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ranvier.dtops.fidelity import Interval
-from ranvier.dtops.referee.report import REFERENCE, Report, Row
+from ranvier.dtops.referee.report import REFERENCE, SMALL_SHARE, Overall, Report, Row
 from ranvier.ontology.errors import InputError
 
 BEGIN, END = "<!-- backtest:begin -->", "<!-- backtest:end -->"
@@ -58,7 +58,7 @@ def _line(report: Report, row: Row) -> tuple[str, ...]:
     f = row.fidelity
     best, sure = report.leader(f.quantity, f.horizon_s)
     mark = (" ★" if sure else " ☆") if f.model == best else ""
-    figure = "reference" if f.model == REFERENCE else of_interval(f.fidelity, f.undefined)
+    figure = "reference" if f.model == REFERENCE else of_interval(f.fidelity, f.undefined if f.n else "")
     flat = "–" if math.isnan(f.pit_p) else ("yes" if f.pit_p > 0.05 else "no")
     unit = of_unit(row.unit)
     return (
@@ -91,6 +91,25 @@ LEGEND = (
 )
 
 
+FEWER = (
+    " Contenders with fewer points than the predictors are scored against climatology on their own points, and "
+    "ranked only where these are at least {share:.0%}."
+)
+
+
+def legend_of(report: Report) -> str:
+    """How to read the table."""
+    text = LEGEND.format(level=report.confidence)
+    return text + FEWER.format(share=SMALL_SHARE) if any(each.share < 1 for each in report.overall) else text
+
+
+def scope_of(each: Overall) -> str:
+    """What a contender's figure over all horizons rests on, where it is not nearly all points."""
+    if each.share == 0:
+        return "not at every KPI and horizon"
+    return "" if each.share >= SMALL_SHARE else f"on as few as {number(100 * each.share, 2)} % of the points"
+
+
 def table_of(report: Report) -> Group:
     """The report for the terminal."""
     table = Table(*HEAD, title=headline(report), title_justify="left", title_style="bold", expand=False)
@@ -101,10 +120,10 @@ def table_of(report: Report) -> Group:
         if before and line[:2] != before[:2]:
             table.add_section()
         same = line[:2] == before[:2]
-        table.add_row(*(("", "", "", "") if same else line[:4]), *line[4:])
+        table.add_row(*(("", "") if same else line[:2]), *line[2:])
         before = line
     notes = [Text("What the data cannot tell", style="bold"), *(Text(f"• {text}") for text in report.caveats)]
-    return Group(table, Text(LEGEND.format(level=report.confidence), style="dim"), _overall(report), *notes)
+    return Group(table, Text(legend_of(report), style="dim"), _overall(report), *notes)
 
 
 def _overall(report: Report) -> Table:
@@ -124,7 +143,8 @@ def _overall_lines(report: Report) -> Iterable[tuple[str, ...]]:
             figures = (
                 of_interval(each.by_quantity.get(name, Interval(math.nan))) for name in _quantities(report)
             )
-            yield each.model, *figures, of_interval(each.mean)
+            scope = scope_of(each)
+            yield each.model + (f", {scope}" if scope else ""), *figures, of_interval(each.mean)
 
 
 def to_markdown(report: Report) -> str:
@@ -134,7 +154,7 @@ def to_markdown(report: Report) -> str:
         "",
         *_markdown_table(HEAD, lines_of(report)),
         "",
-        LEGEND.format(level=report.confidence),
+        legend_of(report),
     ]
     head = ("F over all horizons", *_quantities(report), "mean over KPIs")
     parts += ["", *_markdown_table(head, _overall_lines(report))]

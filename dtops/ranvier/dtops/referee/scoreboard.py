@@ -1,9 +1,12 @@
 """`Scoreboard`: forecasts wait here for their outcomes, and are then scored alike, whoever made them.
 
     enter (a sealed issue) ► pending ► outcomes known ► the common points ► statistics ► sums by block
+                                                                      └► pairs of contenders ► sums by block
 
-A point is one target at one horizon of one issue. Contenders are compared on the points that all of them
-forecast and that have an outcome; how many points each left out is counted, never hidden.
+A point is one target at one horizon of one issue. Predictors are compared on the points that all of them
+forecast and that have an outcome. A contribution is scored on those of these points that it forecast: it can
+neither choose the points of the others nor be credited with those that it left out. How many points each left
+out is counted, never hidden.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 from ranvier.dtops.forecast import Forecast, Tail, Target
 from ranvier.dtops.outcome_book import OutcomeBook
 from ranvier.dtops.scoring import counter_stream
-from ranvier.dtops.scoring.metrics import WIDTH, ScoredPoints, statistics
+from ranvier.dtops.scoring.metrics import COUNT, CRPS, WIDTH, ScoredPoints, statistics
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,10 +63,6 @@ class Contribution(Protocol):
         """The name in the table."""
         ...
 
-    def enters(self, quantity: Ints, horizon: Ints) -> Flags:
-        """(p,) whether the contender says anything at all about this quantity and horizon."""
-        ...
-
     def answers(self, asked: Asked) -> Sequence[tuple[Ints, Answer]]:
         """The places of `asked` that are answered, with the answers, grouped by kind."""
         ...
@@ -80,7 +79,10 @@ class _Issue:
 
 @dataclass(slots=True)
 class Scoreboard:
-    """Waits, scores and sums. `sums[model]` is (blocks, quantities, horizons, WIDTH) on the common points."""
+    """Waits, scores and sums. `sums[name]` is (blocks, quantities, horizons, WIDTH).
+
+    Those of all models are on their common points; those of a contribution on the ones of these that it forecast.
+    """
 
     models: tuple[str, ...]
     horizons_s: tuple[float, ...]
@@ -96,6 +98,8 @@ class Scoreboard:
     with_outcome: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     late: int = 0
     scored_to_step: int = -1
+    reference: str = "climatology"
+    _paired: dict[tuple[str, str], Floats] = field(default_factory=dict)
     _pairs: dict[Target, int] = field(default_factory=dict)
     _hashes: list[int] = field(default_factory=list)
     _pending: list[_Issue] = field(default_factory=list)
@@ -104,6 +108,24 @@ class Scoreboard:
     def contenders(self) -> tuple[str, ...]:
         """Everyone in the table, predictors first."""
         return self.models + tuple(each.name for each in self.contributions)
+
+    def paired(self, model: str, other: str) -> Floats:
+        """(blocks, quantities, horizons, 4): COUNT, ΣS_model, ΣS_other, ΣS_ref on the points that both forecast.
+
+        `model` stands after `other` among the contenders.
+        """
+        if (model, other) in self._paired:
+            return self._paired[model, other]
+        scores = [self.sums[name][..., CRPS] for name in (model, other, self.reference)]
+        return np.stack([self.sums[model][..., COUNT], *scores], axis=-1)
+
+    def reference_of(self, name: str) -> Floats:
+        """The reference's sums on the points of a contender; for a contribution COUNT and CRPS alone."""
+        if name in self.models:
+            return self.sums[self.reference]
+        found, both = np.zeros_like(self.sums[name]), self.paired(name, self.reference)
+        found[..., COUNT], found[..., CRPS] = both[..., 0], both[..., 2]
+        return found
 
     @property
     def horizon_steps(self) -> Ints:
@@ -158,10 +180,13 @@ class Scoreboard:
         self._count(asked, outcome, answers)
         common = ~np.isnan(outcome) & self._common(asked, answers)
         uniform = self._uniform(asked)
+        crps = {name: np.full(len(common), np.nan) for name in answers}
         for name, parts in answers.items():
             for places, answer in parts:
                 chosen = common[places] & answer.given
-                self._add(name, asked, places[chosen], answer, chosen, outcome, uniform)
+                mine = places[chosen]
+                crps[name][mine] = self._add(name, asked, mine, answer, chosen, outcome, uniform)
+        self._pair_up(asked, crps)
         oldest = min((issue.step for issue in self._pending), default=settled_step)
         self.scored_to_step = max(issue.step for issue in ripe) + 1
         self.book.forget(min(oldest, self.scored_to_step))
@@ -199,12 +224,11 @@ class Scoreboard:
         return found
 
     def _common(self, asked: Asked, answers: Mapping[str, Sequence[tuple[Ints, Answer]]]) -> Flags:
-        """(p,) where everyone who enters has given a forecast."""
+        """(p,) where every predictor has given a forecast."""
         common = np.ones(len(asked.pair), dtype=bool)
-        enters = {each.name: each.enters(asked.quantity, asked.horizon) for each in self.contributions}
-        for name, parts in answers.items():
-            given = ~enters[name] if name in enters else np.zeros(len(common), dtype=bool)
-            for places, answer in parts:
+        for name in self.models:
+            given = np.zeros(len(common), dtype=bool)
+            for places, answer in answers[name]:
                 given[places] |= answer.given
             common &= given
         return common
@@ -229,16 +253,31 @@ class Scoreboard:
     def _add(
         self, name: str, asked: Asked, places: Ints, answer: Answer, chosen: Flags, outcome: Floats,
         uniform: Floats,
-    ) -> None:  # fmt: skip
+    ) -> Floats:  # fmt: skip
+        """Add the chosen points to the sums; (chosen,) their CRPS."""
         if not len(places):
-            return
+            return np.zeros(0)
         tolerance = np.array([self.tolerance_of.get(name, np.nan) for name in self.quantities])
         points = ScoredPoints(
             answer.values[chosen], answer.levels, answer.tail, outcome[places], uniform[places],
             tolerance[asked.quantity[places]],
         )  # fmt: skip
         cell = (asked.block[places], asked.quantity[places], asked.horizon[places])
-        np.add.at(self.sums[name], cell, statistics(points))
+        found = statistics(points)
+        np.add.at(self.sums[name], cell, found)
+        return np.asarray(found[:, CRPS])
+
+    def _rival_pairs(self) -> list[tuple[str, str]]:
+        """Each contribution with everyone before it. Two predictors need none: they have the same points."""
+        names, first = self.contenders, len(self.models)
+        return [(name, other) for i, name in enumerate(names) if i >= first for other in names[:i]]
+
+    def _pair_up(self, asked: Asked, crps: Mapping[str, Floats]) -> None:
+        for name, other in self._rival_pairs():
+            both = np.flatnonzero(~np.isnan(crps[name]) & ~np.isnan(crps[other]))
+            scores = [crps[each][both] for each in (name, other, self.reference)]
+            cell = (asked.block[both], asked.quantity[both], asked.horizon[both])
+            np.add.at(self._paired[name, other], cell, np.stack([np.ones(len(both)), *scores], axis=1))
 
     def _grow(self, blocks: int) -> None:
         shape = (len(self.quantities), len(self.horizons_s))
@@ -249,6 +288,9 @@ class Scoreboard:
             held = self.sums.get(name, np.zeros((0, 0, 0, WIDTH)))
             rows = held.shape[0] if held.shape[0] >= blocks else max(blocks, 2 * held.shape[0])
             self.sums[name] = _padded(held, (rows, *shape, WIDTH))
+        for pair in self._rival_pairs():
+            held = self._paired.get(pair, np.zeros((0, 0, 0, 4)))
+            self._paired[pair] = _padded(held, (len(self.sums[pair[0]]), *shape, 4))
 
 
 def _padded(array: NDArray[T], shape: tuple[int, ...]) -> NDArray[T]:

@@ -60,7 +60,6 @@ class Rival:
     name: str
     bundles: list[_Bundle]
     horizons: int
-    asked_for: Flags
     pairs: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     matched: int = 0
     _index: list[tuple[Ints, Ints]] = field(default_factory=list)
@@ -72,12 +71,6 @@ class Rival:
             keys = _key(pairs[bundle.target], bundle.horizon, bundle.step, self.horizons)
             order = np.argsort(keys, kind="stable")
             self._index.append((keys[order], order))
-
-    def enters(self, quantity: Ints, horizon: Ints) -> Flags:
-        """(p,) whether the file says anything about this quantity and horizon."""
-        known = self.asked_for
-        inside = quantity < known.shape[0]
-        return np.asarray(inside & known[np.minimum(quantity, known.shape[0] - 1), horizon])
 
     def answers(self, asked: Asked) -> Sequence[tuple[Ints, Answer]]:
         """The rows for the points asked for."""
@@ -115,14 +108,7 @@ class Theirs:
     def bind(self, board: Scoreboard) -> None:
         """Tell the contenders the referee's numbers of targets."""
         pairs = np.array([board.pair(target) for target in self.targets], dtype=np.int64)
-        row = {name: i for i, name in enumerate(board.quantities)}
         for rival in self.rivals:
-            rival.asked_for = np.zeros((len(row), rival.horizons), dtype=bool)
-            for bundle in rival.bundles:
-                kinds = np.array(
-                    [row[self.targets[i].quantity] for i in bundle.target.tolist()], dtype=np.int64
-                )
-                rival.asked_for[kinds, bundle.horizon] = True
             rival.bind(pairs)
 
     def remarks(self) -> tuple[str, ...]:
@@ -347,8 +333,7 @@ def _gathered(reader: _Reader, rows: int) -> Theirs:
     thin = -(-len(issued) // MOST_ISSUES) or 1
     h = len(reader.horizons)
     rivals = tuple(
-        Rival(_free_name(model), [b for b in members if len(b.row)], h, np.zeros((0, h), dtype=bool))
-        for model, members in bundles.items()
+        Rival(_free_name(model), [b for b in members if len(b.row)], h) for model, members in bundles.items()
     )
     versions = {_free_name(model): reader.versions.get(model, "") for model in bundles}
     times = tuple(int(step) * reader.step_ns for step in issued[::thin])
