@@ -162,7 +162,7 @@ def test_few_points_of_theirs_leave_ours_on_all_their_points(tmp_path: Path) -> 
 
 
 RSRP, SINR = "MDT.M1.RSRP", "MDT.M1.SINR"
-NARROW, SPARSE, COPY, TWIN = "narrow (theirs)", "sparse (theirs)", "copy (theirs)", "same (theirs)"
+NARROW, SPARSE, COPY, SOME = "narrow (theirs)", "sparse (theirs)", "copy (theirs)", "some (theirs)"
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +170,8 @@ def refereed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Report]:
     """20 minutes of two KPIs, without and with four third parties.
 
     narrow  knows the future of one KPI at one horizon
-    sparse  knows the future of everything, but forecasts at six of the 119 issues only; same: the same again
-    copy    says what persistence says, everywhere
+    sparse  knows the future of everything, but forecasts at six of the 119 issues only
+    copy    says what persistence says, everywhere; some: at these six issues only
     """
     rng = np.random.default_rng(3)
     truth = {RSRP: -90 + rng.normal(size=1_201), SINR: 5 + rng.normal(size=1_201)}
@@ -183,7 +183,8 @@ def refereed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Report]:
                 future = series[min(t + h, 1_200)]
                 rows.append(row(**given, model="copy", samples=[series[t]]))
                 if t % 200 == 0 or t == 500:
-                    rows += [row(**given, model=name, samples=[future]) for name in ("sparse", "same")]
+                    rows.append(row(**given, model="sparse", samples=[future]))
+                    rows.append(row(**given, model="some", samples=[series[t]]))
                 if (kpi, h) == (RSRP, 10):
                     rows.append(row(**given, model="narrow", samples=[future]))
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA).drop(["known_at", "valid_at"]), path)
@@ -265,14 +266,26 @@ def test_whoever_says_what_persistence_says_gets_what_persistence_gets(
     assert gains == {0.0}
 
 
+def test_a_figure_over_horizons_is_the_ratio_of_the_sums_on_their_own_points(
+    refereed: tuple[Report, Report],
+) -> None:
+    for kpi, found in overall(refereed[1], SOME).by_quantity.items():
+        lines = [
+            f for f in (line.fidelity for line in refereed[1].rows) if (f.model, f.quantity) == (SOME, kpi)
+        ]
+        assert [f.n for f in lines] == [6, 6]
+        ratio = sum(f.n * f.crps.value for f in lines) / sum(f.n * f.crps_reference for f in lines)
+        assert found.value == pytest.approx(1 - ratio, rel=1e-12)
+
+
 def test_two_third_parties_are_compared_on_the_points_of_both(refereed: tuple[Report, Report]) -> None:
-    pairs = [d for d in refereed[1].differences if {d.model, d.other} == {SPARSE, TWIN}]
-    assert [d.gain.value for d in pairs] == [0.0] * 4
-    pairs = [d for d in refereed[1].differences if {d.model, d.other} == {SPARSE, COPY}]
-    assert len(pairs) == 4
-    for d in pairs:
-        ahead = d.gain.value if d.model == SPARSE else -d.gain.value
-        assert ahead > 0
+    def gains(model: str, other: str) -> list[float]:
+        found = [d for d in refereed[1].differences if {d.model, d.other} == {model, other}]
+        return [d.gain.value if d.model == model else -d.gain.value for d in found]
+
+    assert [abs(gain) for gain in gains(SOME, COPY)] == [0.0] * 4
+    assert len(gains(SPARSE, SOME)) == 4
+    assert min(gains(SPARSE, SOME)) > 0
 
 
 def test_nobody_can_pass_for_one_of_ours(tmp_path: Path) -> None:
