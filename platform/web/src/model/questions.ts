@@ -79,9 +79,16 @@ async function findLive(quantity: string, ids: readonly string[]): Promise<strin
   const order = followed !== null && ids.includes(followed) ? [followed, ...ids.filter((id) => id !== followed)] : ids;
   const within = (ms: number) => async (object_id: string) =>
     (await api.points({ object_id, quantity, from: new Date(now - ms).toISOString(), limit: 1 })).items.length > 0;
-  followed = (await firstLive(order, within(past / 10))) ?? (await firstLive(order, within(past)));
+  followed = await firstLive(order, within(past / 10));
+  if (followed !== null) return followed;
+  // Whatever moves now is perhaps too new to be in the list.
+  series.refresh();
+  followed = await firstLive(order, within(past));
   return followed;
 }
+
+/** Whether the node that is shown is a followed one, with values in the window. */
+export const following = computed(() => chosen.chosenNode.value === null && (liveNode.data.value?.id ?? null) !== null);
 
 /** The node whose forecasts are shown: the chosen one, else one that has values of the chosen quantity just now. */
 export const node = computed<string | null>(() => {

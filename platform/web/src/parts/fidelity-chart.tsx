@@ -60,7 +60,7 @@ function Lines({ found, what }: { found: FidelityHistory; what: string }) {
             </button>
           </li>
         ))}
-        <li class="dim">1 perfect · 0 climatology · dots 1 min · line and 90 % band over the {duration(ROLLING_MS / 1000)} before</li>
+        <li class="dim">1 perfect · 0 climatology · dots 1 min · line and 90 % band last {duration(ROLLING_MS / 1000)}</li>
       </ul>
     </>
   );

@@ -7,7 +7,7 @@ import { Chart } from "../draw/chart.tsx";
 import { cssColour, faded } from "../draw/css-colour.ts";
 import { type Fan, fan } from "../model/fan.ts";
 import { figures, nowMs } from "../model/live-state.ts";
-import { node, nodesWithSeries, quantitiesOfNode, quantityInfo, shownPastMs, type Track, track } from "../model/questions.ts";
+import { following, node, nodesWithSeries, quantitiesOfNode, quantityInfo, shownPastMs, type Track, track } from "../model/questions.ts";
 import * as chosen from "../model/selection.ts";
 import { theme } from "../model/theme.ts";
 import { shortName } from "../pure/distinguished-name.ts";
@@ -26,7 +26,7 @@ export function ForecastChart() {
   const options = useMemo(() => nodesWithSeries.value.map((name) => ({ value: name, text: shortName(name) })), [nodesWithSeries.value]);
   const wish = chosen.chosenNode.value;
   const other = id === null || nodesWithSeries.value.includes(id) ? [] : [{ value: id, text: shortName(id) }];
-  const listed = [{ value: LIVE, text: wish === null && id !== null ? `live · ${shortName(id)}` : "live" }, ...other, ...options];
+  const listed = [{ value: LIVE, text: following.value && id !== null ? `live · ${shortName(id)}` : "follow the live one" }, ...other, ...options];
   const choose = (name: string) => void (chosen.chosenNode.value = name === LIVE ? null : name);
   return (
     <Panel
