@@ -13,6 +13,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.events, self.points = Rate(), Rate()
+        self._began_s = time.monotonic()
         self.refused = 0
         self.issued = 0
         self.scored = 0
@@ -22,6 +23,10 @@ class Counts:
         now_s = time.monotonic()
         self.events.add(result.records, now_s)
         self.points.add(result.points, now_s)
+
+    def uptime_s(self) -> float:
+        """Seconds of real time since the start, whatever clock a replay runs by."""
+        return time.monotonic() - self._began_s
 
     def rates(self) -> tuple[float, float]:
         """Events and points a second over the last seconds, in real time."""

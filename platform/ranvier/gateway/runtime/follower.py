@@ -8,7 +8,7 @@ is over. What comes later still reaches the twin with the next step, and its for
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol
 
@@ -25,6 +25,7 @@ from ranvier.gateway.api.platform import Whose
 from ranvier.gateway.runtime.figures import Lags
 
 CATCH_UP_STEPS = 30
+Clock = Callable[[], int]
 
 
 class Scorer(Protocol):
@@ -97,8 +98,12 @@ class Follower:
                 self.scored += self._scorer.score(frame, as_of_ns, now_ns)
         self._known_at_ns = now_ns
 
-    def step(self, now_ns: int) -> bool:
-        """Move on if a step closes at `now_ns`; whether it did."""
+    def step(self, now_ns: int, clock_ns: Clock | None = None) -> bool:
+        """Move on if a step closes at `now_ns`; whether it did.
+
+        `clock_ns` tells the time when the new state stands, for the twin lag, and when forecasts are sealed;
+        None: no time passes.
+        """
         step_ns = self.pace.step_ns
         newest_ns = now_ns // step_ns * step_ns
         current_ns = self.state.as_of_ns if self.state is not None else newest_ns - step_ns
@@ -113,26 +118,26 @@ class Follower:
         complete = bool(self._reporting) and reporting >= self._reporting
         if not complete and now_ns < as_of_ns + self.pace.grace_ns:
             return False
-        self._close(frame, as_of_ns, now_ns)
+        self._close(frame, as_of_ns, now_ns, clock_ns or (lambda: now_ns))
         self._reporting = reporting
         return True
 
-    def _close(self, frame: SeriesFrame, as_of_ns: int, now_ns: int) -> None:
+    def _close(self, frame: SeriesFrame, as_of_ns: int, now_ns: int, clock_ns: Clock) -> None:
         self._update(frame, as_of_ns, now_ns)
         self._known_at_ns = now_ns
         if len(frame):
-            self.lags.add((now_ns - int(frame.end_ns.max())) / 1e9)
+            self.lags.add((clock_ns() - int(frame.end_ns.max())) / 1e9)
         if self._scorer is not None:
             self.scored += self._scorer.score(frame, as_of_ns, now_ns)
         if as_of_ns // self.pace.step_ns % (self.pace.issue_every_ns // self.pace.step_ns) == 0:
-            self._issue(now_ns)
+            self._issue(now_ns, clock_ns)
 
-    def _issue(self, now_ns: int) -> None:
+    def _issue(self, now_ns: int, clock_ns: Clock) -> None:
         if self.state is None or not self.state.targets:
             return
         ledger = self._stores.ledger
         forecasts = issue(
-            self._predictors, self.state, self.pace.horizons_s, ledger, now_ns, Twin(*self.whose)
+            self._predictors, self.state, self.pace.horizons_s, ledger, now_ns, Twin(*self.whose), clock_ns()
         )  # fmt: skip
         if self._scorer is not None:
             self._scorer.enter(forecasts)

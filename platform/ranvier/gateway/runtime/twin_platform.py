@@ -76,7 +76,6 @@ class TwinPlatform:
         self._predictors = {predictor.name: predictor for predictor in predictors}
         self._forecasts = ForecastBook(stores.ledger, stores.series)
         self._fidelity = fidelity_book
-        self._started_at_ns = self.clock.now_ns()
         self._counters: dict[api.Whose, CounterState] = {}
 
     # ------------------------------------------------------------ what the API reads directly
@@ -120,7 +119,7 @@ class TwinPlatform:
         events_per_s, points_per_s = counts.rates()
         state = follower.state
         return api.LiveFigures(
-            started_at_ns=self._started_at_ns, feed=self.feed.name, feed_emulated=self.feed.emulated,
+            uptime_s=counts.uptime_s(), feed=self.feed.name, feed_emulated=self.feed.emulated,
             twin_lag_p50_s=follower.lags.quantile(0.5), twin_lag_p99_s=follower.lags.quantile(0.99),
             events_per_s=events_per_s, points_per_s=points_per_s,
             events_accepted=counts.events.total, events_refused=counts.refused,

@@ -146,7 +146,7 @@ class Workers:
         follower.catch_up(now_ns - platform.past_ns, now_ns)
         pause_s = min(IDLE_S, follower.pace.step_ns / 1e9 / 20)
         while not self.stop.is_set():
-            if not follower.step(platform.now_ns()):
+            if not follower.step(platform.now_ns(), platform.now_ns):
                 self.stop.wait(pause_s)
 
 
