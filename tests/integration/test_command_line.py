@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from ranvier.gateway.cli import main as command_line
+from ranvier.gateway.cli_page import EXAMPLES
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("main-job")]
 KPI = "RRU.PrbTotDl"
@@ -147,7 +148,12 @@ def test_status_says_whether_it_runs(folder: Path, platform: Any) -> None:
     answer = called(folder, "status", "--json").json
     assert answer["running"] is runs
     assert all(store["ok"] for store in answer["stores"])
-    assert called(folder, "status").out.startswith("running\n" if runs else "not running")
+    assert answer["newest_forecast"]
+    assert (answer["ready"] is None, answer["figures"] is None) == (not runs, not runs)
+    told = called(folder, "status").out
+    assert told.startswith("running\n" if runs else "not running")
+    assert ("points_accepted" in told, "ready\n" in told) == (runs, runs)
+    assert answer["newest_forecast"][:19] in told
 
 
 def test_limits_are_kept_and_cursors_followed(folder: Path) -> None:
@@ -192,22 +198,31 @@ def test_a_file_is_taken_in_and_its_bad_records_are_told(folder: Path, platform:
 
 
 # ---------------------------------------------------------------- without any platform
+GROUPS = sorted({name.split()[0] for name in EXAMPLES if " " in name})
+
+
 def test_help_needs_no_heavy_import() -> None:
+    """Of the command line and of each command, all in one process that has none of these afterwards."""
     heavy = ("pydantic", "duckdb", "fastapi", "pyarrow", "numpy", "httpx", "uvicorn")
     probe = (
-        "import sys; sys.argv = ['ranvier', '--help']\n"
+        "import sys\n"
         "from ranvier.gateway.cli.main import main\n"
-        "try: main()\n"
-        f"finally: print([name for name in {heavy} if name in sys.modules], file=sys.stderr)\n"
+        f"for words in {[name.split() for name in ('', *EXAMPLES, *GROUPS)]}:\n"
+        "    sys.argv = ['ranvier', *words, '--help']\n"
+        "    try: main()\n"
+        "    except SystemExit as left: assert not left.code\n"
+        f"print([name for name in {heavy} if name in sys.modules], file=sys.stderr)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stderr
     assert done.stderr.strip() == "[]"
     commands = "run ingest backtest status topology series forecast fidelity deadletter catalogue ontology"
     for command in commands.split():
         assert f"\n  {command}" in done.stdout
+    for name in ("", *EXAMPLES, *GROUPS):
+        assert f"Usage: ranvier {name}".rstrip() + " [OPTIONS]" in done.stdout
 
 
 def test_a_folder_without_stores_has_nothing_and_says_so(tmp_path: Path) -> None:

@@ -24,11 +24,12 @@ from ranvier.fabric.ledger.parquet import ParquetLedger
 from ranvier.fabric.log.sqlite import SqliteLog
 from ranvier.fabric.series.duckdb import DuckdbSeries
 from ranvier.fabric.sources.mappings.mappings import Mappings, load_mapping
-from ranvier.gateway.api.platform import Whose
-from ranvier.gateway.clock import Clock, SystemClock
+from ranvier.gateway.api.platform import ForecastQuery, Whose
+from ranvier.gateway.clock import Clock, StoppedClock, SystemClock
 from ranvier.gateway.runtime.bookkeeping import Bookkeeping
 from ranvier.gateway.runtime.fidelity_book import FidelityBook
 from ranvier.gateway.runtime.follower import Follower, Pace, TwinStores
+from ranvier.gateway.runtime.forecast_book import ForecastBook
 from ranvier.gateway.runtime.stores import Stores
 from ranvier.gateway.runtime.twin_platform import FeedName, Operation, TwinPlatform
 from ranvier.gateway.settings import Settings, TwinSettings
@@ -134,12 +135,25 @@ def scoring_plan(
 @contextmanager
 def open_platform(
     settings: Settings, clock: Clock | None = None, feed: FeedName | None = None,
-    feed_step_s: float | None = None,
+    feed_step_s: float | None = None, look_back: bool = False,
 ) -> Iterator[TwinPlatform]:  # fmt: skip
-    """A platform over the embedded stores; nothing runs until `Workers` are started on it."""
+    """A platform over the embedded stores; nothing runs until `Workers` are started on it.
+
+    `look_back`: its time is that of the twin's newest forecast where that lies out of fidelity's window.
+    """
     settings, step_s = remembered(settings, feed_step_s)
     with open_stores(settings) as stores, open_books(stores, settings, clock) as books:
+        if look_back:
+            clock = _looking_back(stores, settings, clock or SystemClock())
         yield platform_over(stores, books, settings, clock, feed, step_s)
+
+
+def _looking_back(stores: Stores, settings: Settings, clock: Clock) -> Clock:
+    """A replay ends long ago by its own clock, and a platform may have been down since: not now, but then."""
+    query = ForecastQuery(Whose(settings.tenant, settings.network), limit=1)
+    newest = ForecastBook(stores.ledger, stores.series).forecasts(query, clock.now_ns())
+    long_ago_ns = clock.now_ns() - round(settings.fidelity.window_s * SECOND_NS)
+    return StoppedClock(newest[0].issued_at_ns) if newest and newest[0].issued_at_ns < long_ago_ns else clock
 
 
 @contextmanager

@@ -39,6 +39,22 @@ class SystemClock:
         return not stop.is_set()
 
 
+class StoppedClock:
+    """One moment, at which what has ended is looked at."""
+
+    def __init__(self, at_ns: int) -> None:
+        self._at_ns = at_ns
+
+    def now_ns(self) -> int:
+        """That moment."""
+        return self._at_ns
+
+    def wait_until(self, due_ns: int, stop: threading.Event, skip_after_s: float | None = None) -> bool:
+        """Nothing ever comes due that has not by now."""
+        del skip_after_s
+        return due_ns <= self._at_ns and not stop.is_set()
+
+
 class ReplayClock:
     """A recorded past, `speed` times faster, with its silences left out.
 

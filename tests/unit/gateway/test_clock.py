@@ -7,7 +7,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ranvier.gateway.clock import ReplayClock
+from ranvier.gateway.clock import ReplayClock, StoppedClock
 
 
 class Hand:
@@ -56,3 +56,9 @@ def test_the_clock_never_goes_back(moves: list[tuple[int, int]]) -> None:
         clock.wait_until(due, stop, skip_after_s=1)
         assert clock.now_ns() >= last
         last = clock.now_ns()
+
+
+def test_a_stopped_clock_stands_and_waits_for_nothing() -> None:
+    clock, stop = StoppedClock(5), threading.Event()
+    assert (clock.wait_until(5, stop), clock.wait_until(6, stop)) == (True, False)
+    assert clock.now_ns() == 5

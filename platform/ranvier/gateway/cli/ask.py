@@ -25,22 +25,25 @@ def register(app: typer.Typer) -> None:
 
 
 def status(context: typer.Context, as_json: AsJson = False) -> None:
-    """Whether the platform runs, how far behind the network the twin is, and how each store does."""
+    """Whether the platform runs, how far behind the network the twin is, and how each store does.
+
+    When nothing runs: what the stores know.
+    """
     with connect(options_of(context).settings()) as platform:
+        figures = platform.get("/v1/live/snapshot")["figures"]
+        newest = platform.get("/v1/forecasts", limit=1)["items"]
         answer = {
             "running": platform.live,
-            "ready": platform.get("/readyz"),
-            "figures": platform.get("/v1/live/snapshot")["figures"],
+            "ready": platform.get("/readyz") if platform.live else None,
+            "figures": figures if platform.live else None,
+            "sink_lag": figures["sink_lag"],
+            "newest_forecast": newest[0]["issued_at"] if newest else None,
             "stores": platform.get("/healthz")["stores"],
         }
     if as_json:
         say_json(answer)
         return
-    figures, ready = answer["figures"], answer["ready"]
-    say("running" if answer["running"] else "not running (read from the stores)")
-    say("ready" if ready["ready"] else f"not ready: {'; '.join(ready['reasons'])}")
-    rows = [{"name": key, "value": value} for key, value in figures.items()]
-    show(rows, False, [("figure", field("name")), ("value", field("value"))])
+    _show_run(answer)
     columns = [
         ("store", field("name")),
         ("ok", field("ok")),
@@ -48,6 +51,20 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         ("error", field("error")),
     ]
     show(answer["stores"], False, columns)
+
+
+def _show_run(answer: dict[str, Any]) -> None:
+    """What a running platform does; of one that does not run only what its stores know."""
+    known = {"newest_forecast": answer["newest_forecast"], "sink_lag": answer["sink_lag"]}
+    if answer["running"]:
+        ready = answer["ready"]
+        say("running")
+        say("ready" if ready["ready"] else f"not ready: {'; '.join(ready['reasons'])}")
+        known = {**answer["figures"], **known}
+    else:
+        say("not running (read from the stores)")
+    rows = [{"name": key, "value": value} for key, value in known.items()]
+    show(rows, False, [("figure", field("name")), ("value", field("value"))])
 
 
 # ---------------------------------------------------------------- topology
@@ -198,7 +215,7 @@ def forecast_list(
 ) -> None:
     """The newest forecasts, with the seal that proves when they were issued."""
     given = {"object_id": object_id, "quantity": quantity, "model": model, "horizon_s": horizon_s}
-    with connect(options_of(context).settings()) as platform:
+    with connect(options_of(context).settings(), look_back=True) as platform:
         show(platform.pages("/v1/forecasts", limit, network=network, **given), as_json, FORECAST)
 
 
@@ -258,9 +275,12 @@ def fidelity(
     limit: Limit = 200,
     as_json: AsJson = False,
 ) -> None:
-    """How right the twin has been, by quantity, horizon and model, with intervals."""
+    """How right the twin has been, by quantity, horizon and model, with intervals.
+
+    Over the last window; when nothing runs, over the one that ends with the twin's newest forecast.
+    """
     given = {"quantity": quantity, "model": model, "horizon_s": horizon_s, "network": network}
-    with connect(options_of(context).settings()) as platform:
+    with connect(options_of(context).settings(), look_back=True) as platform:
         items = platform.pages("/v1/fidelity", limit, **given)
     columns = [
         ("quantity", field("quantity")),

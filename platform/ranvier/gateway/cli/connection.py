@@ -87,8 +87,11 @@ class Connection:
 
 
 @contextmanager
-def connect(settings: Settings) -> Iterator[Connection]:
-    """The running platform, or one opened in process over the stores for the time of the command."""
+def connect(settings: Settings, look_back: bool = False) -> Iterator[Connection]:
+    """The running platform, or one opened in process over the stores for the time of the command.
+
+    `look_back`: where none runs, the time is that of the twin's newest forecast if that is long ago.
+    """
     url = running_url(settings.store.folder)
     headers = {"X-Ranvier-Tenant": settings.tenant}
     if url is not None:
@@ -103,21 +106,21 @@ def connect(settings: Settings) -> Iterator[Connection]:
                 yield Connection(client)
             except httpx.TransportError as error:
                 raise StoreError(
-                    f"a platform that answers at {url}", f"{error or type(error).__name__}: it is stopping or unreachable",
-                    "try again",
+                    f"a platform that answers at {url}",
+                    f"{error or type(error).__name__}: it is stopping or unreachable", "try again",
                 ) from None  # fmt: skip
         return
-    with _in_process(settings, headers) as connection:
+    with _in_process(settings, headers, look_back) as connection:
         yield connection
 
 
 @contextmanager
-def _in_process(settings: Settings, headers: dict[str, str]) -> Iterator[Connection]:
+def _in_process(settings: Settings, headers: dict[str, str], look_back: bool) -> Iterator[Connection]:
     from ranvier.gateway.api.app import create_app
     from ranvier.gateway.bootstrap import open_platform
     from ranvier.gateway.runtime.workers import drain
 
-    with open_platform(settings) as platform:
+    with open_platform(settings, look_back=look_back) as platform:
         yield Connection(InProcess(create_app(platform), headers), lambda: drain(platform))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.main
 
 from ranvier.gateway.cli import ask, backtest, feed, keep
 from ranvier.gateway.cli.options import Options
@@ -48,9 +49,30 @@ for module in (feed, backtest, ask, keep):
     module.register(app)
 
 
+def _help_of(arguments: list[str]) -> str | None:
+    """The help of `COMMAND … --help`; None for anything else.
+
+    The parser would first read the options before the command, for which Typer imports pydantic: half a second.
+    """
+    if arguments[-1:] != ["--help"]:
+        return None
+    command: Any = typer.main.get_command(app)
+    context = command.context_class(command, info_name="ranvier")
+    for name in arguments[:-1]:
+        command = getattr(command, "commands", {}).get(name)
+        if command is None:
+            return None
+        context = command.context_class(command, info_name=name, parent=context)
+    return str(command.get_help(context))
+
+
 def main() -> None:
     """Run the command line; a Ranvier error is one clear line and exit status 1."""
     try:
+        told = _help_of(sys.argv[1:])
+        if told is not None:
+            say(told)
+            return
         app()
     except RanvierError as error:
         complain(f"ranvier: {error}")
