@@ -7,10 +7,10 @@ from ranvier.gateway.api.platform import LiveFigures
 from ranvier.gateway.api.times import format_time_or_none
 
 
-def figures_item(figures: LiveFigures, now_ns: int) -> FiguresItem:
-    """The figures at `now_ns`, as the API shows them."""
+def figures_item(figures: LiveFigures) -> FiguresItem:
+    """The figures as the API shows them."""
     return FiguresItem(
-        uptime_s=max(0, now_ns - figures.started_at_ns) / 1e9,
+        uptime_s=figures.uptime_s,
         feed=figures.feed,
         feed_emulated=figures.feed_emulated,
         twin_lag_p50_s=figures.twin_lag_p50_s,

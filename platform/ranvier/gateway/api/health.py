@@ -45,7 +45,7 @@ def get_status(platform: PlatformOf, settings: SettingsOf) -> StatusItem:
     return StatusItem(
         at=format_time(now_ns),
         version=version("ranvier"),
-        figures=figures_item(figures, now_ns),
+        figures=figures_item(figures),
         ready=Readyz(ready=not reasons, reasons=reasons),
         stores=stores,
     )

@@ -48,7 +48,7 @@ class Follower:
         fidelity = platform.fidelity(FidelityQuery(self._whose))
         return LiveSnapshot(
             at=format_time(now_ns),
-            figures=figures_item(platform.figures(), now_ns),
+            figures=figures_item(platform.figures()),
             fidelity=[fidelity_item(figure, platform.ontology) for figure in fidelity],
             alarms=[alarm_item(alarm) for _, alarm in self._own(ALARMS, Alarm)],
             dead_letters=[letter_item(*found) for found in self._own(DEAD_LETTERS, DeadLetter)],

@@ -44,7 +44,7 @@ class _Platform(Collector):
 
     def collect(self) -> Iterable[Metric]:
         figures = self._platform.figures()
-        yield from _figures(figures, self._platform.now_ns())
+        yield from _figures(figures)
         yield _lag(figures)
         yield _sinks(figures)
         yield from _fidelity(self._platform.fidelity(FidelityQuery(self._platform.whose)))
@@ -70,7 +70,7 @@ def get_metrics(request: Request) -> Response:
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
-def _figures(figures: LiveFigures, now_ns: int) -> Iterable[Metric]:
+def _figures(figures: LiveFigures) -> Iterable[Metric]:
     for name, text, total in (
         ("ranvier_ingest_points", "Measurements written to the series", figures.points_accepted),
         ("ranvier_ingest_events", "Events accepted", figures.events_accepted),
@@ -79,9 +79,8 @@ def _figures(figures: LiveFigures, now_ns: int) -> Iterable[Metric]:
         ("ranvier_forecasts_scored", "Forecasts scored", figures.forecasts_scored),
     ):
         yield CounterMetricFamily(name, text, value=total)
-    uptime_s = max(0, now_ns - figures.started_at_ns) / 1e9
     gauges: tuple[tuple[str, str, float | None], ...] = (
-        ("ranvier_uptime_seconds", "Since the platform started", uptime_s),
+        ("ranvier_uptime_seconds", "Since the platform started", figures.uptime_s),
         ("ranvier_ingest_points_per_second", "Over the last ten seconds", figures.points_per_s),
         ("ranvier_ingest_events_per_second", "Over the last ten seconds", figures.events_per_s),
         ("ranvier_watermark_timestamp_seconds", "All is taken to have arrived", _s(figures.watermark_ns)),

@@ -33,15 +33,17 @@ DEFAULT_WHOSE = Whose()
 class LiveFigures:
     """What the platform is doing now. Totals count since the start of the process.
 
-    twin_lag_*_s      from the end of a granularity period to a twin state that holds it; None: none yet
-    events_per_s, points_per_s   over the last ten seconds
+    uptime_s          since the start of the process, in real time, whatever clock a replay runs by
+    twin_lag_*_s      from the end of a granularity period to a twin state that holds it, on the platform's
+                      clock (in a replay: the recording's); None: none yet
+    events_per_s, points_per_s   over the last ten seconds of real time
     watermark_ns      all Measurements up to here are taken to have arrived; None: none yet
     as_of_ns          the time of the newest twin state; None: there is none yet
     sink_lag          sink to records of the log that it has yet to take
     feed_emulated     whether the feed is the built-in emulated network
     """
 
-    started_at_ns: int
+    uptime_s: float
     feed: str
     feed_emulated: bool
     twin_lag_p50_s: float | None

@@ -56,7 +56,7 @@ def run(
     with main_job(settings, say) as job:
         say(f"Ranvier runs at {job.url}  (Ctrl-C stops it)")
         name = job.platform.feed
-        say(f"feed: {name.name}" + (", which is emulated: no real network stands behind it" * name.emulated))
+        say(f"feed: {name.name}" + " (no real network stands behind it)" * name.emulated)
         say(f"stores: {settings.store.folder.resolve()}")
         _watch(job, stop, for_s)
         say("stopping")
@@ -88,9 +88,13 @@ def _watch(job: MainJob, stop: threading.Event, for_s: float | None) -> None:
 
 
 def _progress(job: MainJob) -> str:
+    from ranvier.gateway.clock import ReplayClock
+
     figures = job.platform.figures()
     lag = figures.twin_lag_p50_s
     waits = "waits for its first measurements" if lag is None else f"{lag:.1f} s behind"
+    if lag is not None and isinstance(job.platform.clock, ReplayClock):
+        waits += " in the recording"
     return (
         f"{time.strftime('%H:%M:%S')}  {figures.points_accepted} points, {figures.events_refused} refused, "
         f"{figures.points_per_s:.0f} points/s; twin {waits}; "

@@ -98,7 +98,7 @@ class EmbeddedPlatform:
 
     def figures(self) -> LiveFigures:
         return LiveFigures(
-            T0,
+            600.0,
             "city",
             True,
             0.2,
