@@ -60,7 +60,7 @@ def _line(report: Report, row: Row) -> tuple[str, ...]:
     mark = (" ★" if sure else " ☆") if f.model == best else ""
     figure = "reference" if f.model == REFERENCE else of_interval(f.fidelity, f.undefined if f.n else "")
     flat = "–" if math.isnan(f.pit_p) else ("yes" if f.pit_p > 0.05 else "no")
-    unit = of_unit(row.unit)
+    unit = of_unit(row.unit) if f.n else ""
     return (
         f.quantity, f"{f.horizon_s:g} s", f"{f.n:,}", str(f.blocks), f.model + mark,
         number(f.crps.value) + unit, figure, _percent(f.coverage80.value), number(f.bias.value, 2),
