@@ -109,7 +109,7 @@ def test_a_feed_that_fails_stops_the_platform_with_its_reason(platform: TwinPlat
 def test_a_twin_that_fails_stops_the_platform_with_its_reason(
     platform: TwinPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(now_ns: int) -> bool:
+    def broken(now_ns: int, clock_ns: object) -> bool:
         raise ArithmeticError("no such state")
 
     monkeypatch.setattr(platform.follower, "step", broken)
