@@ -13,7 +13,7 @@ from ranvier.gateway.api.cursor import Whole, decode_cursor, encode_cursor
 from ranvier.gateway.api.models import EstimateItem, FidelityItem, FidelityList
 from ranvier.gateway.api.platform import Estimate, FidelityFigure, FidelityQuery, Platform, Whose
 from ranvier.gateway.api.request import CursorText, Limit, Name, PlatformOf, Span, SpanOf, WhoseOf
-from ranvier.gateway.api.series import known_quantity
+from ranvier.gateway.api.series import known_quantity, refuse_unknown
 from ranvier.gateway.api.times import format_time, format_time_or_none
 from ranvier.ontology.errors import InputError
 from ranvier.ontology.ontology import Ontology
@@ -44,7 +44,10 @@ def list_fidelity(
     Without `from`, over the platform's rolling window. With `object_id`, of that object alone.
     """
     query = FidelityQuery(whose, quantity, horizon_s, model, object_id, per_object, span.from_ns, span.to_ns)
-    return _paged(platform, platform.fidelity(query), ["fidelity", query], cursor, limit)
+    figures = platform.fidelity(query)
+    if not figures:
+        refuse_unknown(platform.ontology, quantity)
+    return _paged(platform, figures, ["fidelity", query], cursor, limit)
 
 
 @router.get("/history", operation_id="listFidelityHistory")

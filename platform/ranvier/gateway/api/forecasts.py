@@ -31,7 +31,7 @@ from ranvier.gateway.api.platform import (
 )
 from ranvier.gateway.api.quantiles import DEFAULT_LEVELS, quantiles_of
 from ranvier.gateway.api.request import CursorText, Limit, Name, PlatformOf, SpanOf, WhoseOf
-from ranvier.gateway.api.series import ObjectId, QuantityName, known_quantity
+from ranvier.gateway.api.series import ObjectId, QuantityName, known_quantity, refuse_unknown
 from ranvier.gateway.api.times import format_time, format_time_or_none, parse_time_ns
 from ranvier.ontology.ontology import Ontology
 
@@ -77,6 +77,8 @@ def list_forecasts(
         decode_cursor(cursor, key, ForecastPosition), limit + 1,
     )  # fmt: skip
     found = list(platform.forecasts(query))
+    if not found:
+        refuse_unknown(platform.ontology, quantity)
     figures = backing(platform, whose, quantity, model) if found else {}
     return ForecastPage(
         items=[_item(f, figures, levels, platform.ontology) for f in found[:limit]],
@@ -104,6 +106,8 @@ def list_outcomes(
         decode_cursor(cursor, key, ForecastPosition), limit + 1,
     )  # fmt: skip
     found = list(platform.outcomes(query))
+    if not found:
+        refuse_unknown(platform.ontology, quantity)
     known = known_quantity(platform.ontology, quantity)
     return OutcomePage(
         object_id=object_id,

@@ -12,7 +12,7 @@ from ranvier.gateway.api.cursor import Whole, decode_cursor, encode_cursor
 from ranvier.gateway.api.models import Point, PointsPage, SeriesItem, SeriesPage
 from ranvier.gateway.api.request import CursorText, Limit, PlatformOf, Span, SpanOf, TimeText, WhoseOf
 from ranvier.gateway.api.times import format_time, parse_time_ns
-from ranvier.ontology.errors import InputError, OntologyError
+from ranvier.ontology.errors import InputError, NotFound, OntologyError
 from ranvier.ontology.ontology import Ontology, Quantity
 
 router = APIRouter(prefix="/v1/series", tags=["series"])
@@ -29,6 +29,15 @@ def known_quantity(ontology: Ontology, name: str) -> Quantity | None:
         return ontology.quantity(name)
     except OntologyError:
         return None
+
+
+def refuse_unknown(ontology: Ontology, quantity: str | None) -> None:
+    """Where nothing was found: raises NotFound with the nearest names if there is no such quantity at all."""
+    try:
+        if quantity is not None:
+            ontology.quantity(quantity)
+    except OntologyError as error:
+        raise NotFound(error.expected, error.got, error.remedy) from None
 
 
 @router.get("", operation_id="listSeries")
@@ -92,6 +101,8 @@ def list_points(
         frame = platform.series.read(_from_place(query, place, limit))
     else:
         frame = platform.series.downsample(query, _period_ns(span, platform.now_ns(), downsample_s))
+    if len(frame) == 0:
+        refuse_unknown(platform.ontology, quantity)
     rows = _rows_after(frame, place)
     page = rows[:limit]
     following = None

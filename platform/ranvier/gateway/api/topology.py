@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -53,6 +54,10 @@ def list_nodes(
         whose.tenant, whose.network, moment.as_of_ns, moment.known_at_ns,
         node_class=node_class, cursor=place[2] if place else None, limit=limit,
     )  # fmt: skip
+    if not page.nodes and node_class is not None and node_class not in platform.ontology.classes:
+        near = get_close_matches(node_class, platform.ontology.classes, cutoff=0.6)
+        remedy = f"did you mean {' or '.join(near)}?" if near else "see ranvier ontology show"
+        raise NotFound("the name of a class", repr(node_class), remedy)
     following = None
     if page.cursor is not None:
         following = encode_cursor(query, [moment.as_of_ns, moment.known_at_ns, page.cursor])

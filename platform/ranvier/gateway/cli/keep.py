@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
 
 from ranvier.gateway.cli.connection import connect
 from ranvier.gateway.cli.options import AsJson, Limit, options_of
-from ranvier.gateway.cli.output import field, say, say_json, show, show_tree
+from ranvier.gateway.cli.output import complain, field, say, say_json, show, show_tree
+from ranvier.ontology.errors import InputError
 
 deadletter = typer.Typer(help="Records that could not be used, with their reasons.")
 catalogue = typer.Typer(help="The datasets: whose, how good, and where from.")
@@ -35,7 +37,7 @@ def deadletter_list(context: typer.Context, limit: Limit = 50, as_json: AsJson =
 def deadletter_show(context: typer.Context, letter_id: str, as_json: AsJson = False) -> None:
     """One dead letter with its bytes."""
     with connect(options_of(context).settings()) as platform:
-        letter = platform.get(f"/v1/deadletters/{letter_id}")
+        letter = platform.get(f"/v1/deadletters/{_letter(letter_id)}")
     if as_json:
         say_json(letter)
         return
@@ -53,13 +55,23 @@ def deadletter_replay(
 ) -> None:
     """Read dead letters again, after what was wrong has been put right."""
     with connect(options_of(context).settings()) as platform:
-        letters = platform.pages("/v1/deadletters", limit) if letter_id is None else [{"id": letter_id}]
+        letters = (
+            platform.pages("/v1/deadletters", limit) if letter_id is None else [{"id": _letter(letter_id)}]
+        )
         answers = [
             {"id": letter["id"], **platform.post(f"/v1/deadletters/{letter['id']}/replay")}
             for letter in letters
         ]
         platform.settle()
     show(answers, as_json, [(name, field(name)) for name in ("id", "accepted", "refused")])
+
+
+def _letter(letter_id: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,9}-[0-9]{1,18}", letter_id):
+        raise InputError(
+            "a letter's id like 0-13", repr(letter_id[:80]), "list them with `ranvier deadletter list`"
+        )
+    return letter_id
 
 
 # ---------------------------------------------------------------- catalogue
@@ -104,6 +116,8 @@ def ontology_check(as_json: AsJson = False) -> None:
     if not as_json:
         how = "SHACL and consistency" if has_shacl() else "consistency (SHACL needs the extra 'ontology')"
         say(f"{len(findings)} findings; checked: {how}")
+    elif not has_shacl():
+        complain("checked: consistency; SHACL was not run, it needs the extra 'ontology'")
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
 

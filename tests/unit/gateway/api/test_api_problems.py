@@ -61,6 +61,11 @@ def test_a_fault_of_ours_shows_nothing_of_the_inside(client: TestClient, platfor
         ("GET", "/v1/topology?clas=UE", 400),
         ("GET", "/v1/series/points", 422),
         ("GET", "/v1/catalogue", 404),
+        ("GET", "/v1/topology?class=Nonsense", 404),
+        ("GET", "/v1/fidelity?quantity=nosuch", 404),
+        ("GET", "/v1/forecasts?quantity=nosuch", 404),
+        ("GET", "/v1/forecasts/outcomes?object_id=nosuch&quantity=nosuch", 404),
+        ("GET", "/v1/series/points?object_id=nosuch&quantity=nosuch", 404),
     ],
 )
 def test_every_refusal_is_a_problem(client: TestClient, method: str, path: str, status: int) -> None:
@@ -72,6 +77,11 @@ def test_every_refusal_is_a_problem(client: TestClient, method: str, path: str, 
     assert problem["instance"] == path.split("?", maxsplit=1)[0]
     assert problem["title"]
     assert problem["detail"]
+
+
+def test_a_name_that_is_nearly_one_is_told_the_nearest(client: TestClient) -> None:
+    assert "NRCellDU" in client.get("/v1/topology?class=NRCelDU").json()["remedy"]
+    assert "DRB.UEThpDl" in client.get("/v1/fidelity?quantity=DRB.UETpDl").json()["remedy"]
 
 
 def test_a_405_names_what_is_allowed(client: TestClient) -> None:
