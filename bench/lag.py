@@ -157,7 +157,7 @@ def section(quick: bool) -> Section:
         Figure("lag to the store, p99", f["stored_p99_s"], "s", aim=1.0),
         Figure("twin lag as the platform shows it, p50", f["twin_p50_s"], "s"),
         Figure(
-            "twin lag as the platform shows it, p99", f["twin_p99_s"], "s", note="ends when a step begins"
+            "twin lag as the platform shows it, p99", f["twin_p99_s"], "s", note="ends when the state stands"
         ),
         Figure("twin lag to the finished state, p50", f["ready_p50_s"], "s"),
         Figure(
