@@ -41,6 +41,8 @@ DEFAULT_STEP_S = 10.0
 SHORTEST_ISSUE_S = 5.0
 IDENTITY = "platform.json"
 HORIZON_STEPS = (1, 3, 6, 30)
+FORGET_NS, FEWEST_KEPT_STEPS = 7 * 86_400 * SECOND_NS, 1_000
+"""A target not heard of for a week, or for so many steps if they take longer, is forgotten."""
 
 
 def predictors(ontology: Ontology) -> tuple[Predictor, ...]:
@@ -181,7 +183,10 @@ def platform_over(
     keeper = Scorekeeper(stores.ledger, scoring_plan(settings, pace, whose, models, stores.ontology))
     keeper.restore(clock.now_ns(), max(round(settings.fidelity.window_s * SECOND_NS), 64 * pace.step_ns))
     synchroniser = LoadBinSynchroniser(
-        pace.step_ns, quantities=settings.twin.kpis, max_targets=settings.twin.max_targets
+        pace.step_ns,
+        quantities=settings.twin.kpis,
+        max_targets=settings.twin.max_targets,
+        forget_steps=max(FEWEST_KEPT_STEPS, FORGET_NS // pace.step_ns),
     )
     follower = Follower(
         TwinStores(stores.series, stores.graph, stores.ledger), synchroniser, models, pace, whose,
