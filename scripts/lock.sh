@@ -7,5 +7,5 @@ pin() {
   "$uv" pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 \
     --no-header --no-emit-index-url --quiet "$@"
 }
-pin --extra api --output-file requirements/run.txt
-pin --extra api --extra ontology --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
+pin --extra api --extra servers --output-file requirements/run.txt
+pin --extra api --extra servers --extra ontology --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
