@@ -30,7 +30,7 @@ from ranvier.gateway.runtime.bookkeeping import Bookkeeping
 from ranvier.gateway.runtime.fidelity_book import FidelityBook
 from ranvier.gateway.runtime.follower import Follower, Pace, TwinStores
 from ranvier.gateway.runtime.forecast_book import ForecastBook
-from ranvier.gateway.runtime.stores import Stores
+from ranvier.gateway.runtime.stores import Ports, Stores
 from ranvier.gateway.runtime.twin_platform import FeedName, Operation, TwinPlatform
 from ranvier.gateway.settings import Settings, TwinSettings
 from ranvier.ontology.errors import InputError, StoreError
@@ -51,23 +51,42 @@ def predictors(ontology: Ontology) -> tuple[Predictor, ...]:
 
 
 @contextmanager
-def open_stores(settings: Settings) -> Iterator[Stores]:
-    """The embedded stores, closed at the end. Raises StoreBusy where another process has them."""
+def open_stores(settings: Settings, wait_s: float = 0.0) -> Iterator[Stores]:
+    """The stores of the profile, closed at the end. Raises StoreBusy where another process has the folder.
+
+    With the profile `servers`, ledger and catalogue stay in the folder, so each platform needs one of its own;
+    servers that do not answer are tried again for `wait_s`.
+    """
     folder, ontology = settings.store.folder, load()
     with ExitStack() as opened:
         with _usable(folder), TemporaryFile(dir=folder):
             pass
+        ledger = ParquetLedger(folder / "ledger")  # first: who has it has the folder
+        opened.callback(ledger.close)
+        catalogue = SqliteCatalogue(folder / "catalogue.sqlite")
+        opened.callback(catalogue.close)
+        ports = opened.enter_context(open_ports(settings, ontology, wait_s))
+        yield Stores(ports.log, ports.graph, ports.series, ledger, catalogue, ontology)
+
+
+@contextmanager
+def open_ports(settings: Settings, ontology: Ontology, wait_s: float = 0.0) -> Iterator[Ports]:
+    """Log, graph and series of the profile alone, closed at the end."""
+    if settings.profile == "servers":
+        from ranvier.gateway.server_stores import open_servers
+
+        with open_servers(settings.servers, ontology, wait_s) as servers:
+            yield servers
+        return
+    folder = settings.store.folder
+    with ExitStack() as opened:
         series = DuckdbSeries(folder / "series.duckdb", ontology, settings.store.series_memory_mb)
         opened.callback(series.close)
         log = SqliteLog(folder / "log.sqlite", settings.store.log_partitions)
         opened.callback(log.close)
         graph = SqliteGraph(folder / "graph.sqlite", ontology)
         opened.callback(graph.close)
-        ledger = ParquetLedger(folder / "ledger")
-        opened.callback(ledger.close)
-        catalogue = SqliteCatalogue(folder / "catalogue.sqlite")
-        opened.callback(catalogue.close)
-        yield Stores(log, graph, series, ledger, catalogue, ontology)
+        yield Ports(log, graph, series)
 
 
 @contextmanager

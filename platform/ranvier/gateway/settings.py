@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
+from ranvier.gateway.server_settings import Section, ServerSettings, refuse_secrets
 from ranvier.ontology.errors import InputError
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+Profile = Literal["embedded", "servers"]
 
 
-class StoreSettings(_Section):
+class StoreSettings(Section):
     """Where the embedded stores live and how much they may take."""
 
-    folder: Path = Field(Path(".ranvier"), description="Folder of the embedded stores; made when missing.")
+    folder: Path = Field(
+        Path(".ranvier"),
+        description="Folder of the embedded stores, and with any profile of ledger and catalogue; made when "
+        "missing.",
+    )
     log_partitions: int = Field(
         4, ge=1, le=1024, description="Partitions of each new topic of the event log."
     )
@@ -38,7 +46,7 @@ class StoreSettings(_Section):
     )
 
 
-class ApiSettings(_Section):
+class ApiSettings(Section):
     """Where the HTTP API and the page listen."""
 
     host: str = Field("127.0.0.1", description="Address to listen on; anything but loopback is your choice.")
@@ -54,9 +62,12 @@ class ApiSettings(_Section):
         gt=0,
         description="Records that the sinks may be behind before ingest calls are told to wait.",
     )
+    ping_timeout_s: float = Field(
+        5.0, gt=0, description="Seconds that a store may take to answer before it counts as away."
+    )
 
 
-class IngestSettings(_Section):
+class IngestSettings(Section):
     """How records leave the log for the stores."""
 
     batch_records: int = Field(2_000, gt=0, description="Records taken from the log in one step, at most.")
@@ -67,9 +78,20 @@ class IngestSettings(_Section):
     max_skew_s: float = Field(
         300.0, ge=0, description="Seconds that an event may lie in the future before it is refused."
     )
+    give_up_after_s: float | None = Field(
+        None,
+        gt=0,
+        description="Seconds that a failing store is tried again before the platform stops; None: 600 with "
+        "the profile servers, 10 with embedded.",
+    )
+    in_main_job: bool = Field(
+        True,
+        description="Whether `ranvier run` takes records from the log itself; false leaves that to `ranvier "
+        "ingest` processes (profile servers).",
+    )
 
 
-class TwinSettings(_Section):
+class TwinSettings(Section):
     """What the twin follows and when it forecasts."""
 
     kpis: tuple[str, ...] = Field(
@@ -97,7 +119,7 @@ class TwinSettings(_Section):
     )
 
 
-class FidelitySettings(_Section):
+class FidelitySettings(Section):
     """How fidelity is kept and what it allows."""
 
     window_s: float = Field(1_800.0, gt=0, description="Rolling window of live fidelity, seconds.")
@@ -108,7 +130,7 @@ class FidelitySettings(_Section):
     )
 
 
-class FeedSettings(_Section):
+class FeedSettings(Section):
     """The feed of the main job: the built-in emulated network, or the user's own files."""
 
     path: Path | None = Field(
@@ -139,7 +161,12 @@ class Settings(BaseSettings):
 
     tenant: str = Field("default", description="Whose data this platform keeps where a request names nobody.")
     network: str = Field("", description="Network that a feed belongs to; empty takes the feed's own name.")
+    profile: Profile = Field(
+        "embedded",
+        description="Where log, graph and series live: `embedded` in the folder, or `servers`.",
+    )
     store: StoreSettings = StoreSettings()
+    servers: ServerSettings = ServerSettings()
     api: ApiSettings = ApiSettings()
     ingest: IngestSettings = IngestSettings()
     twin: TwinSettings = TwinSettings()
@@ -165,24 +192,41 @@ def load_settings(file: Path | None = None, **overrides: Any) -> Settings:
     Raises InputError that names each setting, what it expected and what came.
     """
     try:
-        settings = Settings(**_from_toml(file))
-        return settings if not overrides else _overridden(settings, overrides)
+        return _overridden(Settings(**_from_toml(file)), overrides)
     except ValidationError as error:
-        details = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e.get('input')!r})" for e in error.errors()
-        )
+        details = "; ".join(_told(each["loc"], each["msg"], each.get("input")) for each in error.errors())
         raise InputError("valid settings", details, "see docs/settings.md") from None
+    except SettingsError as error:
+        raise InputError("valid settings in the environment", str(error), "see docs/settings.md") from None
+
+
+def _told(where: tuple[int | str, ...], what: str, came: Any) -> str:
+    """What is wrong with one setting; never with a value that may be or hold a secret."""
+    shown = f" (got {came!r})"
+    if where[:1] == ("servers",) and (isinstance(came, dict) or not _is_public(where)):
+        shown = ""
+    return f"{'.'.join(map(str, where))}: {what}{shown}"
+
+
+def _is_public(where: tuple[int | str, ...]) -> bool:
+    """Whether it is a declared setting of a server that is no secret."""
+    section = ServerSettings.model_fields.get(str(where[1])) if len(where) > 2 else None
+    fields = getattr(section.annotation, "model_fields", {}) if section else ServerSettings.model_fields
+    field = fields.get(str(where[-1]))
+    return field is not None and "Secret" not in str(field.annotation)
 
 
 def _from_toml(file: Path | None) -> dict[str, Any]:
     if file is None:
         return {}
     try:
-        return tomllib.loads(file.read_text())
+        tree = tomllib.loads(file.read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise InputError(
             "a settings file in TOML", f"{file}: {error}", "correct it or leave it out"
         ) from None
+    refuse_secrets(tree)
+    return tree
 
 
 def _overridden(settings: Settings, overrides: dict[str, Any]) -> Settings:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ranvier.gateway.cli.connection import Connection, connect
-from ranvier.gateway.cli.options import AsJson, Network, options_of
+from ranvier.gateway.cli.options import AsJson, Network, Profile, options_of
 from ranvier.gateway.cli.output import complain, field, say, show
 from ranvier.ontology.errors import InputError
 
@@ -44,10 +44,11 @@ def run(
     ] = None,
     speed: Annotated[float | None, typer.Option(help="Replay so many times faster than recorded.")] = None,
     for_s: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    profile: Profile = None,
 ) -> None:
     """Run the platform: a live feed flows in, the twin follows, forecasts and is scored. Ctrl-C stops it."""
     given = {"path": feed, "replay_speed": speed, "emulate": False if no_feed else None}
-    settings = options_of(context).settings(feed=given, api={"port": port})
+    settings = options_of(context).settings(feed=given, api={"port": port}, profile=profile)
     stop = _stop_on_signals()
     from ranvier.gateway import logs
     from ranvier.gateway.runtime.main_job import main_job

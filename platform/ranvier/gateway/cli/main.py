@@ -10,7 +10,7 @@ import typer
 import typer.main
 
 from ranvier.gateway.cli import ask, backtest, feed, keep
-from ranvier.gateway.cli.options import Options
+from ranvier.gateway.cli.options import Options, Profile
 from ranvier.gateway.cli.output import complain, say
 from ranvier.ontology.errors import RanvierError
 
@@ -37,12 +37,13 @@ def options(
     context: typer.Context,
     settings: Annotated[Path | None, typer.Option(help="Settings file in TOML (docs/settings.md).")] = None,
     folder: Annotated[Path | None, typer.Option(help="Folder of the embedded stores.")] = None,
+    profile: Profile = None,
     version: Annotated[  # noqa: ARG001
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Options that come before the command."""
-    context.obj = Options(settings, folder)
+    context.obj = Options(settings, folder, profile)
 
 
 for module in (feed, backtest, ask, keep):

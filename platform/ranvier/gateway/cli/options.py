@@ -17,6 +17,10 @@ AsOf = Annotated[
     str | None, typer.Option(help="Valid time, RFC 3339 or nanoseconds; the newest if not given.")
 ]
 KnownAt = Annotated[str | None, typer.Option(help="As known at this time; all that is known if not given.")]
+Profile = Annotated[
+    str | None,
+    typer.Option(help="Where log, graph and series live: embedded or servers (docs/servers.md)."),
+]
 Network = Annotated[str | None, typer.Option(help="Network; the feed's own if not given.")]
 
 
@@ -26,12 +30,14 @@ class Options:
 
     settings_file: Path | None
     folder: Path | None
+    profile: str | None = None
 
     def settings(self, **overrides: Any) -> Settings:
         """The settings with the command's own `overrides` on top."""
         from ranvier.gateway.settings import load_settings
 
         store = {**overrides.pop("store", {}), "folder": self.folder}
+        overrides["profile"] = overrides.get("profile") or self.profile
         return load_settings(self.settings_file, store=store, **overrides)
 
 

@@ -59,7 +59,7 @@ def main_job(settings: Settings, tell: Tell = lambda _: None) -> Iterator[MainJo
     """Everything up and running inside the context, and closed cleanly after it."""
     settings = settings if settings.network else settings.model_copy(update={"network": network_of(settings)})
     with ExitStack() as opened:
-        stores = opened.enter_context(open_stores(settings))
+        stores = opened.enter_context(open_stores(settings, settings.servers.start_wait_s))
         books = opened.enter_context(open_books(stores, settings))
         listening = opened.enter_context(_listening(settings.api))
         plan = _plan(settings, books.watch, tell, _last_issue_ns(stores, settings))

@@ -10,6 +10,15 @@ from ranvier.ontology.ontology import Ontology
 
 
 @dataclass(frozen=True, slots=True)
+class Ports:
+    """What the profile decides: log, graph and series, in the folder or on servers."""
+
+    log: EventLog
+    graph: GraphStore
+    series: SeriesStore
+
+
+@dataclass(frozen=True, slots=True)
 class Stores:
     """The ports of one platform, and the ontology that they keep to."""
 
