@@ -1,0 +1,102 @@
+"""How an entry becomes a Kafka message, and a message a record.
+
+Kafka's timestamps are milliseconds; the exact nanoseconds travel in the first header, which no reader of the
+port sees. A message that someone else produced has none: its time is Kafka's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from ranvier.fabric.log.kafka_names import partition_of
+from ranvier.fabric.ports import Entry, Record
+from ranvier.ontology.errors import StoreError
+
+TIME_HEADER = "ranvier.recorded_at_ns"
+MESSAGE_OVERHEAD = 100
+"""Bytes of a message beside key, value and headers, at most: lengths, offset, timestamp, batch header."""
+
+MS_NS = 1_000_000
+
+
+class Message(NamedTuple):
+    """What is sent."""
+
+    partition: int
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Fetched(Protocol):
+    """What comes back: the client's record."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+def milliseconds(at_ns: int) -> int:
+    """Kafka's timestamp of a time; not below zero, which means "none" there."""
+    return max(at_ns // MS_NS, 0)
+
+
+def encoded(entries: Sequence[Entry], recorded_at_ns: int, partitions: int, max_bytes: int) -> list[Message]:
+    """All entries as messages. Raises StoreError for the first that cannot be one."""
+    stamp = (TIME_HEADER, recorded_at_ns.to_bytes(8, "big", signed=True))
+    messages = []
+    for entry in entries:
+        message = _message(entry, stamp, partitions)
+        size = size_of(message)
+        if size > max_bytes:
+            raise StoreError(
+                f"entries of at most {max_bytes} bytes with key and headers",
+                f"one of {size} bytes under the key {entry.key[:100]!r}",
+                "raise max_record_bytes (and max.message.bytes of topics that exist), or send less in one",
+            )
+        messages.append(message)
+    return messages
+
+
+def _message(entry: Entry, stamp: tuple[str, bytes], partitions: int) -> Message:
+    try:
+        headers = [stamp, *((name, text.encode()) for name, text in entry.headers.items())]
+        if not isinstance(entry.value, bytes) or not all(isinstance(name, str) for name in entry.headers):
+            raise TypeError(type(entry.value).__name__)
+        return Message(partition_of(entry.key, partitions), entry.key.encode(), entry.value, headers)
+    except (AttributeError, TypeError, UnicodeError) as error:
+        raise StoreError(
+            "an entry with a text as key, bytes as value and texts as headers", str(error), "mend the caller"
+        ) from error
+
+
+def size_of(message: Message) -> int:
+    """Bytes of the message on the wire, at most."""
+    return (
+        MESSAGE_OVERHEAD
+        + len(message.key)
+        + len(message.value)
+        + sum(len(name) + len(text) + 10 for name, text in message.headers)
+    )
+
+
+def decoded(topic: str, partition: int, fetched: Fetched) -> Record:
+    """The record of a message; what is no UTF-8 in keys and headers is replaced."""
+    headers = fetched.headers
+    if headers and headers[0][0] == TIME_HEADER:
+        recorded_at_ns = int.from_bytes(headers[0][1] or b"", "big", signed=True)
+        headers = headers[1:]
+    else:
+        recorded_at_ns = fetched.timestamp * MS_NS
+    return Record(
+        topic,
+        partition,
+        fetched.offset,
+        (fetched.key or b"").decode(errors="replace"),
+        fetched.value or b"",
+        {name: (text or b"").decode(errors="replace") for name, text in headers} if headers else {},
+        recorded_at_ns,
+    )
