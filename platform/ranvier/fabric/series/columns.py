@@ -25,13 +25,15 @@ def values_of(reports: Sequence[MeasurementReport]) -> NDArray[np.float64]:
     return values
 
 
-def table_of(
-    reports: Sequence[MeasurementReport], values: NDArray[np.float64], numbers: Sequence[NDArray[np.int32]],
-    recorded_at_ns: int | Sequence[int], sequence: int,
-) -> pa.Table:  # fmt: skip
-    """The rows of `points`, one for each value, numbered on from `sequence`."""
-    count, total = len(reports), len(values)
-    counts = np.fromiter((len(n) for n in numbers), np.int64, count)
+Times = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
+
+
+def times_of(reports: Sequence[MeasurementReport], recorded_at_ns: int | Sequence[int]) -> Times:
+    """Each report's start, end, revision and time of recording, (reports,) each.
+
+    Raises InputError where a period ends before it starts, or a number has no room in 64 bits.
+    """
+    count = len(reports)
     try:
         start = np.fromiter((r.start_ns for r in reports), np.int64, count)
         end = np.fromiter((r.end_ns for r in reports), np.int64, count)
@@ -47,6 +49,17 @@ def table_of(
             "a period that ends after its start", f"[{bad.start_ns}, {bad.end_ns}) of {bad.object_id}",
             "swap its bounds",
         )  # fmt: skip
+    return start, end, revision, recorded
+
+
+def table_of(
+    reports: Sequence[MeasurementReport], values: NDArray[np.float64], numbers: Sequence[NDArray[np.int32]],
+    recorded_at_ns: int | Sequence[int], sequence: int,
+) -> pa.Table:  # fmt: skip
+    """The rows of `points`, one for each value, numbered on from `sequence`."""
+    count, total = len(reports), len(values)
+    counts = np.fromiter((len(n) for n in numbers), np.int64, count)
+    start, end, revision, recorded = times_of(reports, recorded_at_ns)
     suspect = np.fromiter((r.suspect for r in reports), np.bool_, count)
     spread = [np.repeat(column, counts) for column in (start, end, revision, recorded, suspect)]
     return pa.table(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import replace
 from typing import Any
 
 import duckdb
-import msgspec
 import numpy as np
 import pyarrow as pa
 
 from ranvier.fabric.ports import SeriesFrame, SeriesQuery
-from ranvier.ontology.errors import InputError
+from ranvier.fabric.series.paging import decode_cursor, encode_cursor
 
 BEST = """
 SELECT place, start_ns, end_ns, value, recorded_at_ns, suspect FROM (
@@ -90,27 +87,14 @@ def page(
     cursor: duckdb.DuckDBPyConnection, owner: tuple[str, str], after: str | None, limit: int
 ) -> tuple[tuple[tuple[str, str], ...], str | None]:
     """The (object, quantity) pairs of (tenant, network) after a cursor; InputError for one made up."""
-    start = _decode_cursor(after)
+    start = decode_cursor(after)
     rows = cursor.execute(
         "SELECT DISTINCT object_id, quantity FROM series WHERE tenant = ? AND network = ? "
         "AND (object_id > ? OR (object_id = ? AND quantity > ?)) ORDER BY object_id, quantity LIMIT ?",
         [*owner, start[0], start[0], start[1], limit + 1],
     ).fetchall()
     found = tuple((row[0], row[1]) for row in rows[:limit])
-    return found, _encode_cursor(found[-1]) if len(rows) > limit else None
-
-
-def _encode_cursor(last: tuple[str, str]) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(last)).decode()
-
-
-def _decode_cursor(cursor: str | None) -> tuple[str, str]:
-    if cursor is None:
-        return "", ""
-    try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[str, str])
-    except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
-        raise InputError("a cursor that a page gave", repr(cursor), "start without one") from error
+    return found, encode_cursor(found[-1]) if len(rows) > limit else None
 
 
 def empty_frame() -> SeriesFrame:

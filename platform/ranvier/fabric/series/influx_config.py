@@ -1,0 +1,58 @@
+"""`InfluxConfig`: where InfluxDB is, and how this platform uses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ranvier.ontology.errors import InputError
+
+SHORTEST_RETENTION_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class InfluxConfig:
+    """How to reach InfluxDB 2 and what to keep there.
+
+    url                      of the server, http or https
+    org                      organisation that owns the buckets
+    token                    of a user who may create buckets (and tasks) in it
+    prefix                   of the buckets' names: one platform's data, apart from another's
+    retention_s              how long Measurements and run feedback are kept, s; None keeps them
+    downsample_every_s       period of the downsampling tasks, s, from the standard periods; None: no tasks
+    downsampled_retention_s  how long their results are kept, s; None keeps them
+    timeout_s                how long one request may take, s
+    deadline_s               how long a request is tried again before the store counts as away, s
+    ca_file                  certificates to trust for https; None trusts the system's
+    lines_per_request        reports that one request carries, at most
+    known_series             series of which the newest point is remembered, at most
+    """
+
+    url: str
+    org: str
+    token: str = field(repr=False)
+    prefix: str = "ranvier"
+    retention_s: int | None = None
+    downsample_every_s: int | None = None
+    downsampled_retention_s: int | None = None
+    timeout_s: float = 30.0
+    deadline_s: float = 30.0
+    ca_file: str | None = None
+    lines_per_request: int = 10_000
+    known_series: int = 100_000
+
+    def __post_init__(self) -> None:
+        for name in ("retention_s", "downsampled_retention_s"):
+            seconds = getattr(self, name)
+            if seconds is not None and seconds < SHORTEST_RETENTION_S:
+                raise InputError(
+                    f"{name} of at least {SHORTEST_RETENTION_S} s", str(seconds),
+                    "give InfluxDB's shortest retention, or None to keep everything",
+                )  # fmt: skip
+        if not self.prefix or self.prefix.startswith("_") or not self.prefix.isprintable():
+            raise InputError(
+                "a printable prefix that starts with no underscore", repr(self.prefix), "choose a plain name"
+            )
+
+    def bucket(self, name: str) -> str:
+        """The full name of one of this platform's buckets."""
+        return f"{self.prefix}-{name}"
