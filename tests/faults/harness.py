@@ -1,0 +1,212 @@
+"""One run: processes up, the stream flows, faults strike; then all drains, and every record is accounted for."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults import injector, profiles
+from tests.faults.account import Account
+from tests.faults.backends import Backend, backend_for
+from tests.faults.disk import SmallDisk
+from tests.faults.folder import Folder, Plan
+from tests.faults.injector import HOUR_NS, Fault, Injector
+from tests.faults.processes import Process, wait_until
+from tests.faults.producer import Journal
+from tests.faults.verify import Era, Stores, verify
+
+DRAIN_S = 300.0
+IDLE_STEPS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to run.
+
+    faults    how many to do; minutes: stop earlier after that long (None: no limit)
+    eras      stretches at whose end all is drained, so that later reads can look back at what was known then
+    workers   ingest processes that share the work
+    rate_per_s  items of the stream each second
+    """
+
+    profile: str = profiles.EMBEDDED
+    faults: int = 200
+    seed: int = 7
+    minutes: float | None = None
+    eras: int = 3
+    workers: int = 2
+    rate_per_s: float = 150.0
+    gap_s: float = 0.5
+    sabotage: str = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of it."""
+
+    order: Order
+    account: Account
+    faults: list[Fault]
+    not_run: dict[str, int]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Run:
+    """The processes and what the faults need of them."""
+
+    def __init__(self, order: Order, folder: Folder, backend: Backend) -> None:
+        self.order, self.folder, self.backend = order, folder, backend
+        self.clock = folder.clock
+        self.clock_floor_ns = 0
+        self.pauses_s = backend.pauses_s
+        count = 1 if order.profile == profiles.EMBEDDED else order.workers
+        self.producer = Process(folder, "producer", "tests.faults.producer")
+        self.workers = [self._worker(number) for number in range(count)]
+        self.eras: list[Era] = []
+
+    def _worker(self, number: int) -> Process:
+        name = f"ingest-{number}"
+        return Process(self.folder, name, "tests.faults.worker", name)
+
+    @property
+    def disks(self) -> dict[str, SmallDisk]:
+        """What can be filled."""
+        return self.backend.disks
+
+    def mend(self, target: str) -> None:
+        """After a full disk: a server that ended is started again."""
+        self.backend.mend(target)
+
+    def look_after(self) -> None:
+        """Start again what ended by itself, and remember that it did."""
+        for process in (self.producer, *self.workers):
+            process.look_after()
+
+    def steps(self) -> int:
+        """How many steps all ingest processes have done."""
+        return sum(worker.board.steps for worker in self.workers)
+
+    def wait_for_progress(self, timeout_s: float) -> bool:
+        """Whether some ingest process made a step after now."""
+        before = self.steps()
+
+        def moved() -> bool:
+            self.look_after()
+            return self.steps() > before + 1
+
+        return wait_until(moved, timeout_s)
+
+    # ------------------------------------------------------------ the ends of eras
+    def end_era(self) -> bool:
+        """Hold the producer, let all drain, and move the clock past all that was recorded."""
+        self.folder.hold_producing.touch()
+        drained = wait_until(lambda: self.producer.board.phase == "idle", DRAIN_S) and self.drain()
+        known_at_ns = time.time_ns() + self.clock_floor_ns + 6 * HOUR_NS
+        self.eras.append(Era(known_at_ns, self.backend.topology_ends()))
+        self.clock_floor_ns += 7 * HOUR_NS
+        self.clock.set_offset_ns(self.clock_floor_ns + 2 * HOUR_NS)
+        self.folder.hold_producing.unlink()
+        return drained
+
+    def drain(self) -> bool:
+        """Whether everything in the log came into the stores in time."""
+
+        def done() -> bool:
+            self.look_after()
+            return (
+                all(each.board.idle_steps >= IDLE_STEPS for each in self.workers) and self.backend.drained()
+            )
+
+        for worker in self.workers:
+            worker.board.idle_steps = 0
+        return wait_until(done, DRAIN_S)
+
+    def stop(self) -> None:
+        """The producer ends after its batch, the ingest processes after all has drained."""
+        self.folder.stop_producing.touch()
+        wait_until(lambda: not self.producer.running, DRAIN_S)
+        self.producer.wanted = False
+
+    def close(self) -> None:
+        """End all processes, whatever happened."""
+        for process in (self.producer, *self.workers):
+            process.stop()
+
+
+def perform(order: Order, tell: Callable[[str], None]) -> Outcome:
+    """Do the whole of it."""
+    begun_s = time.monotonic()
+    with ExitStack() as stack:
+        path = Path(
+            stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="ranvier-faults-", ignore_cleanup_errors=True)
+            )
+        )
+        folder = Folder(path)
+        backend = stack.enter_context(backend_for(order.profile, folder, order.seed))
+        folder.write_plan(
+            Plan(
+                order.seed,
+                order.profile,
+                order.rate_per_s,
+                sabotage=order.sabotage,
+                servers=backend.addresses,
+            )
+        )
+        folder.clock.set_offset_ns(2 * HOUR_NS)
+        up_s = time.monotonic()
+        run = Run(order, folder, backend)
+        stack.callback(run.close)
+        faults = _strike_all(run, order, tell)
+        flown_s = time.monotonic()
+        run.stop()
+        drained = run.drain()
+        drained_s = time.monotonic()
+        tell("all faults done; the processes stop, and every record is looked for")
+        run.close()
+        account = _account(run, order, drained)
+        seconds = {
+            "servers up": up_s - begun_s, "faults": flown_s - up_s, "drain": drained_s - flown_s,
+            "verification": time.monotonic() - drained_s,
+        }  # fmt: skip
+        return Outcome(order, account, faults.done, dict(faults.not_run), seconds)
+
+
+def _strike_all(run: Run, order: Order, tell: Callable[[str], None]) -> Injector:
+    faults = Injector(run, order.seed, run.backend.weights)
+    end_s = time.monotonic() + (order.minutes * 60 if order.minutes else float("inf"))
+    run.wait_for_progress(injector.RECOVERY_S)
+    era = 1
+    while len(faults.done) < order.faults and time.monotonic() < end_s:
+        run.look_after()
+        fault = faults.strike()
+        if fault:
+            tell(
+                f"{fault.number}/{order.faults} at {fault.at_s:.1f} s: {fault.kind} · {fault.target} · {fault.hit}"
+            )
+        faults.pause(order.gap_s)
+        if len(faults.done) >= era * order.faults / order.eras and len(faults.done) < order.faults:
+            drained = run.end_era()
+            tell(f"era {era} of {order.eras} {'drained' if drained else 'did NOT drain in time'}")
+            era += 1
+    return faults
+
+
+def _account(run: Run, order: Order, drained: bool) -> Account:
+    journal = Journal(run.folder.journal)
+    with run.backend.opened() as stores:
+        account = verify(
+            Stores(*stores), order.seed, (journal.acknowledged(), journal.refused()), run.eras,
+            run.backend.rows(stores[2]), run.backend.letters_once,
+        )  # fmt: skip
+    if not drained:
+        account.differ("did not drain", f"not idle {DRAIN_S:g} s after the last fault")
+    for process in (run.producer, *run.workers):
+        for end in process.ended_by_itself:
+            account.differ("process that ended by itself", f"{process.name}: {end}")
+    account.count("errors that ingest met and retried", sum(worker.board.errors for worker in run.workers))
+    return account
