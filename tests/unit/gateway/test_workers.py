@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from ranvier.fabric.event import MEASUREMENTS
 from ranvier.fabric.ingest import Ingest, publish
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.gateway.bootstrap import open_platform
+from ranvier.gateway.runtime import patience
 from ranvier.gateway.runtime import workers as under_test
+from ranvier.gateway.runtime.sink_lag import SinkLag
 from ranvier.gateway.runtime.spool import Arrival
 from ranvier.gateway.runtime.twin_platform import TwinPlatform
 from ranvier.gateway.runtime.workers import Workers, drain
@@ -24,6 +27,7 @@ from ranvier.ontology.errors import StoreError
 S = 10**9
 CELL = "ManagedElement=1,GNBDUFunction=1,NRCellDU=1"
 PATIENCE_S = 30.0
+GIVE_UP_AFTER_S = 2.0
 
 
 class GivenFeed:
@@ -46,11 +50,13 @@ class GivenFeed:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(under_test, "IDLE_S", 0.01)
+    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
 
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[TwinPlatform]:
-    settings = load_settings(None, store={"folder": tmp_path}, network="given")
+    ingest = {"give_up_after_s": GIVE_UP_AFTER_S}
+    settings = load_settings(None, store={"folder": tmp_path}, network="given", ingest=ingest)
     with open_platform(settings, feed_step_s=1.0) as opened:
         yield opened
 
@@ -144,7 +150,7 @@ def with_series(platform: TwinPlatform, monkeypatch: pytest.MonkeyPatch, failure
 def test_a_store_that_fails_for_a_while_loses_nothing(
     platform: TwinPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failing = with_series(platform, monkeypatch, under_test.STORE_TRIES - 1)
+    failing = with_series(platform, monkeypatch, 5)
     workers = Workers(platform, GivenFeed(past(20)))
     workers.start()
     try:
@@ -155,15 +161,131 @@ def test_a_store_that_fails_for_a_while_loses_nothing(
     assert workers.failure is None
 
 
-def test_a_store_that_keeps_failing_stops_the_platform(
+def test_what_a_worker_waits_for_is_shown_until_it_goes_on(
     platform: TwinPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_series(platform, monkeypatch, 1_000)
+    failing = with_series(platform, monkeypatch, 1_000)
+    workers = Workers(platform, GivenFeed(past(20)))
+    workers.start()
+    try:
+        eventually(lambda: "a disk with room" in platform.figures().waiting.get("ingest", ""))
+        failing.left = 0
+        eventually(lambda: platform.series.ping().detail["points"] == 20)
+        eventually(lambda: not platform.figures().waiting)
+    finally:
+        workers.close()
+
+
+def test_a_store_that_keeps_failing_stops_the_platform_once_its_time_is_over(
+    platform: TwinPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_series(platform, monkeypatch, 1_000_000)
+    begin = time.monotonic()
     workers = Workers(platform, GivenFeed(past(20)))
     workers.start()
     ended(workers)
+    assert time.monotonic() - begin >= GIVE_UP_AFTER_S
     assert isinstance(workers.failure, StoreError)
     assert in_log(platform) == 20, "what came lies in the log, for the next start"
+
+
+class FailingLog:
+    """A log that fails where it is told to."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.appends_left: list[bool] = []
+        self.lag_fails = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def append(self, *given: Any) -> None:
+        if self.appends_left and self.appends_left.pop(0):
+            raise StoreError("a broker that answers", "none", "start it")
+        self._inner.append(*given)
+
+    def lag(self, group: str) -> Any:
+        if self.lag_fails:
+            self.lag_fails -= 1
+            raise StoreError("a broker that answers", "none", "start it")
+        return self._inner.lag(group)
+
+
+def with_log(platform: TwinPlatform) -> FailingLog:
+    failing = FailingLog(platform.stores.log)
+    platform.stores = replace(platform.stores, log=failing)
+    platform.sink_lag = SinkLag(failing, 0.0, 1.0)  # type: ignore[arg-type]
+    return failing
+
+
+def test_the_feed_appends_each_record_once_when_the_log_fails_between_its_appends(
+    platform: TwinPlatform,
+) -> None:
+    failing = with_log(platform)
+    reports = [report(ago_s) for ago_s in range(2_500, 0, -1)]
+    failing.appends_left = [False, True, True, False]  # three appends of a batch: the second fails twice
+    workers = Workers(platform, GivenFeed([Arrival(reports[-1].end_ns, reports)]))
+    workers.start()
+    try:
+        eventually(lambda: workers.feed_done)
+    finally:
+        workers.close()
+    assert failing.appends_left == []
+    assert in_log(platform) == 2_500
+
+
+def test_feed_and_twin_wait_for_a_log_that_does_not_tell_its_lag(platform: TwinPlatform) -> None:
+    failing = with_log(platform)
+    failing.lag_fails = 6
+    workers = Workers(platform, GivenFeed(past(90)))
+    workers.start()
+    try:
+        eventually(lambda: bool(getattr(platform.follower.state, "targets", ())))
+    finally:
+        workers.close()
+    assert failing.lag_fails == 0
+    assert workers.failure is None
+
+
+def test_figures_stand_while_the_log_does_not_answer(platform: TwinPlatform) -> None:
+    with_log(platform).lag_fails = 1
+    assert platform.figures().sink_lag == {}
+    assert platform.figures().sink_lag == {"series": 0, "graph": 0}
+
+
+def test_a_twin_that_meets_a_failing_store_goes_on_with_it(
+    platform: TwinPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, real = [StoreError("a server that answers", "none", "start it")] * 3, platform.follower.step
+
+    def failing(*given: Any) -> bool:
+        if left:
+            raise left.pop()
+        return real(*given)
+
+    monkeypatch.setattr(platform.follower, "step", failing)
+    workers = Workers(platform, GivenFeed(past(90)))
+    workers.start()
+    try:
+        eventually(lambda: not left and platform.follower.state is not None)
+    finally:
+        workers.close()
+    assert workers.failure is None
+
+
+def test_without_ingest_in_the_main_job_the_records_are_left_to_others(tmp_path: Path) -> None:
+    settings = load_settings(None, store={"folder": tmp_path}, network="given", ingest={"in_main_job": False})
+    with open_platform(settings, feed_step_s=1.0) as platform:
+        workers = Workers(platform, GivenFeed(past(20)))
+        workers.start()
+        try:
+            eventually(lambda: workers.feed_done)
+            assert platform.series.ping().detail["points"] == 0
+            drain(platform)  # another ingest
+            eventually(lambda: platform.follower.state is not None)
+        finally:
+            workers.close()
 
 
 def test_the_feed_waits_while_the_sinks_are_behind(

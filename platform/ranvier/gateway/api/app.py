@@ -31,6 +31,7 @@ from ranvier.gateway.api.observed import Observed
 from ranvier.gateway.api.openapi import install_openapi
 from ranvier.gateway.api.page import STATIC, install_page
 from ranvier.gateway.api.parameters import refuse_unknown_parameters
+from ranvier.gateway.api.pings import Pings
 from ranvier.gateway.api.platform import Platform
 from ranvier.gateway.api.problem import install_problems
 from ranvier.gateway.api.trusted_host import TrustedHost
@@ -70,6 +71,7 @@ def create_app(
     # Bounds the disk that bodies on their way in may take.
     app.state.deliveries = asyncio.Semaphore(_DELIVERIES_AT_ONCE)
     app.state.requests = metrics.Requests()
+    app.state.pings = Pings(platform, app.state.settings.ping_timeout_s)
     app.add_middleware(TrustedHost, settings=app.state.settings)
     app.add_middleware(Observed, requests=app.state.requests)
     install_problems(app)

@@ -25,4 +25,5 @@ def figures_item(figures: LiveFigures) -> FiguresItem:
         watermark=format_time_or_none(figures.watermark_ns),
         as_of=format_time_or_none(figures.as_of_ns),
         sink_lag=dict(figures.sink_lag),
+        waiting=dict(figures.waiting),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from functools import partial
 from itertools import islice
 from typing import Annotated, TypeVar
 
@@ -26,12 +27,16 @@ from ranvier.gateway.api.own_records import own
 from ranvier.gateway.api.platform import FidelityQuery, Platform, Whose
 from ranvier.gateway.api.request import PlatformOf, WhoseOf
 from ranvier.gateway.api.times import format_time
+from ranvier.gateway.asked import Asked
+from ranvier.ontology.errors import StoreError
 
 router = APIRouter(prefix="/v1/live", tags=["live"])
 P = TypeVar("P", bound=Payload)
 _NEWEST = 50
 _SCANNED = 1_000
 _TICK_S = 0.1
+_PATIENCE_S = 2.0
+_Begun = dict[str, threading.Event]
 
 
 class Follower:
@@ -40,30 +45,42 @@ class Follower:
     def __init__(self, platform: Platform, whose: Whose) -> None:
         self._platform, self._whose = platform, whose
         self._seen: dict[str, dict[int, int]] = {ALARMS: {}, DEAD_LETTERS: {}}
+        self._asked = {
+            topic: Asked("the log", partial(self._new, topic), _PATIENCE_S) for topic in self._seen
+        }
 
     def snapshot(self) -> LiveSnapshot:
-        """The figures now, and the newest alarms and dead letters since the snapshot before, newest first."""
+        """The figures now, and the newest alarms and dead letters since the snapshot before, newest first.
+
+        While the log does not answer there are none; they come once it does.
+        """
         platform = self._platform
         now_ns = platform.now_ns()
+        begun = {topic: asked.begin() for topic, asked in self._asked.items()}
         fidelity = platform.fidelity(FidelityQuery(self._whose))
         return LiveSnapshot(
             at=format_time(now_ns),
             figures=figures_item(platform.figures()),
             fidelity=[fidelity_item(figure, platform.ontology) for figure in fidelity],
-            alarms=[alarm_item(alarm) for _, alarm in self._own(ALARMS, Alarm)],
-            dead_letters=[letter_item(*found) for found in self._own(DEAD_LETTERS, DeadLetter)],
+            alarms=[alarm_item(alarm) for _, alarm in self._own(ALARMS, Alarm, begun)],
+            dead_letters=[letter_item(*found) for found in self._own(DEAD_LETTERS, DeadLetter, begun)],
         )
 
-    def _own(self, topic: str, kind: type[P]) -> list[tuple[Record, P]]:
-        found = ((record, own(record, kind, self._whose)) for record in self._new(topic))
+    def _own(self, topic: str, kind: type[P], begun: _Begun) -> list[tuple[Record, P]]:
+        try:
+            ends, newest = self._asked[topic].answer(begun[topic])
+        except StoreError:
+            return []
+        seen, self._seen[topic] = self._seen[topic], ends
+        fresh = (record for record in newest if record.offset >= seen.get(record.partition, 0))
+        found = ((record, own(record, kind, self._whose)) for record in fresh)
         return list(islice(((record, payload) for record, payload in found if payload), _NEWEST))
 
-    def _new(self, topic: str) -> list[Record]:
+    def _new(self, topic: str) -> tuple[dict[int, int], list[Record]]:
+        """Where the topic ends, and what has come to it since; changes nothing, as nobody may wait for it."""
         ends, seen = ends_of(self._platform.log, topic), self._seen[topic]
-        self._seen[topic] = ends
-        fresh = {partition: end for partition, end in ends.items() if end > seen.get(partition, 0)}
-        newest = islice(newest_first(self._platform.log, topic, fresh), _SCANNED)
-        return [r for r in newest if r.offset >= seen.get(r.partition, 0)]
+        grown = {partition: end for partition, end in ends.items() if end > seen.get(partition, 0)}
+        return ends, list(islice(newest_first(self._platform.log, topic, grown), _SCANNED))
 
 
 @router.get(

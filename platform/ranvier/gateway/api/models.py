@@ -38,10 +38,15 @@ class Problem(BaseModel):
 
 # ---------------------------------------------------------------- health
 class StoreHealth(Model):
-    """One store's answer to a ping."""
+    """One store's answer to a ping. A null is not known, or does not apply."""
 
     name: str
     ok: bool
+    ping_ms: float | None = Field(default=None, description="How long the answer took, milliseconds")
+    version: str | None = Field(default=None, description="Version of the engine or the server")
+    disk_bytes: int | None = Field(default=None, description="What it takes on disk, bytes")
+    lag_records: int | None = Field(default=None, description="Records of the log that it has yet to take")
+    lag_s: float | None = Field(default=None, description="Age of the oldest of them, seconds")
     detail: dict[str, str | int | float] = {}
     error: str = ""
 
@@ -343,7 +348,12 @@ class FiguresItem(Model):
     forecasts_scored: int
     watermark: Time | None
     as_of: Time | None
-    sink_lag: dict[str, int]
+    sink_lag: dict[str, int] = Field(
+        description="Sink to records yet to take; empty: the log does not answer"
+    )
+    waiting: dict[str, str] = Field(
+        default={}, description="Worker to the failing store that it keeps trying; empty when all goes on"
+    )
 
 
 class AlarmItem(Model):

@@ -39,8 +39,9 @@ class LiveFigures:
     events_per_s, points_per_s   over the last ten seconds of real time
     watermark_ns      all Measurements up to here are taken to have arrived; None: none yet
     as_of_ns          the time of the newest twin state; None: there is none yet
-    sink_lag          sink to records of the log that it has yet to take
+    sink_lag          sink to records of the log that it has yet to take; empty: the log does not answer
     feed_emulated     whether the feed is the built-in emulated network
+    waiting           worker to the failing store that it keeps trying; empty when all goes on
     """
 
     uptime_s: float
@@ -58,6 +59,7 @@ class LiveFigures:
     watermark_ns: int | None
     as_of_ns: int | None
     sink_lag: Mapping[str, int] = field(default_factory=dict)
+    waiting: Mapping[str, str] = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- fidelity
@@ -271,7 +273,7 @@ class Platform(Protocol):
         ...
 
     def figures(self) -> LiveFigures:
-        """What the platform is doing now. Cheap: asked every second by every viewer."""
+        """What the platform is doing now. Cheap: asked every second by every viewer. Never raises StoreError."""
         ...
 
     def ingest_raw(self, adapter: str | None, raw: BinaryIO, source: str, whose: Whose) -> PublishResult:

@@ -152,7 +152,7 @@ def _replay(settings: Settings) -> None:
 
     stop = _stop_on_signals()
     with main_job(settings, say) as job:
-        while not (job.workers.feed_done and not any(job.platform.figures().sink_lag.values())):
+        while not (job.workers.feed_done and job.workers.caught_up):
             if stop.wait(1.0) or job.workers.stop.is_set():
                 break
         say(_progress(job))

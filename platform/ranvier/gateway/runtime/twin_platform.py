@@ -33,6 +33,8 @@ from ranvier.gateway.runtime.delivery import adapter_named, deliver
 from ranvier.gateway.runtime.fidelity_book import FidelityBook
 from ranvier.gateway.runtime.follower import CATCH_UP_STEPS, Follower
 from ranvier.gateway.runtime.forecast_book import ForecastBook
+from ranvier.gateway.runtime.patience import Troubles
+from ranvier.gateway.runtime.sink_lag import SinkLag
 from ranvier.gateway.runtime.stores import Stores
 from ranvier.gateway.settings import Settings
 from ranvier.ontology.errors import InputError, NotFound
@@ -41,6 +43,7 @@ from ranvier.ontology.ontology import Ontology
 HEAD_BYTES = 65_536
 OWNERS_KEPT = 64
 PAST_STEPS = 40 * CATCH_UP_STEPS
+LAG_KEPT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ class TwinPlatform:
     ) -> None:  # fmt: skip
         self.stores, self.books, self._mappings = stores, books, operation.mappings
         self.settings, self.clock, self.feed = operation.settings, operation.clock, operation.feed
-        self.follower, self.counts = follower, Counts()
+        self.follower, self.counts, self.troubles = follower, Counts(), Troubles()
+        keep_s = LAG_KEPT_S if self.settings.profile == "servers" else 0.0
+        self.sink_lag = SinkLag(stores.log, keep_s, self.settings.api.ping_timeout_s)
         self.whose = follower.whose
         self.catalogue = CatalogueView(stores.catalogue)
         self._predictors = {predictor.name: predictor for predictor in predictors}
@@ -125,11 +130,9 @@ class TwinPlatform:
             events_accepted=counts.events.total, events_refused=counts.refused,
             points_accepted=counts.points.total, forecasts_issued=follower.issued,
             forecasts_scored=follower.scored, watermark_ns=None if state is None else state.as_of_ns,
-            as_of_ns=None if state is None else state.as_of_ns, sink_lag=self._sink_lag(),
+            as_of_ns=None if state is None else state.as_of_ns, sink_lag=self.sink_lag.shown(),
+            waiting=self.troubles.now(),
         )  # fmt: skip
-
-    def _sink_lag(self) -> dict[str, int]:
-        return {group: sum(self.stores.log.lag(group).values()) for group in ("series", "graph")}
 
     # ------------------------------------------------------------ telemetry in
     def context(self, source: str, whose: api.Whose) -> SourceContext:
