@@ -17,13 +17,10 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ranvier.fabric.series.influx_config import InfluxConfig
 from ranvier.ontology.errors import InputError, StoreError
-
-if TYPE_CHECKING:
-    from influxdb_client import InfluxDBClient
 
 REFUSED = frozenset({400, 413, 422})
 AGAIN = frozenset({0, 408, 429, 500, 502, 503, 504})
@@ -43,7 +40,7 @@ class InfluxClient:
         clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
         self._config, self._clock, self._sleep = config, clock, sleep
-        self._client: InfluxDBClient | None = _connect(config)
+        self._client: Any = _connect(config)
 
     def write(self, bucket: str, lines: list[str]) -> None:
         """Store lines; they are durable when this returns. Raises InputError where the server refuses one."""
@@ -124,13 +121,18 @@ class InfluxClient:
                 f"what InfluxDB takes at {path}", said, "mend or leave out the point that it names"
             )
         remedy = "check the token, its organisation and its rights, and that nobody deleted the bucket"
-        return StoreError(f"InfluxDB at {self._config.url} to do {path}", f"{status} {said}", remedy)
+        kind = Missing if status == 404 else StoreError
+        return kind(f"InfluxDB at {self._config.url} to do {path}", f"{status} {said}", remedy)
 
     def close(self) -> None:
         """Close the connections. What comes after raises StoreError."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+class Missing(StoreError):
+    """InfluxDB has nothing of that name."""
 
 
 class _Unanswered(Exception):
@@ -141,14 +143,14 @@ class _Unanswered(Exception):
         self.reason, self.retry_after_s = reason, retry_after_s
 
 
-def _connect(config: InfluxConfig) -> InfluxDBClient:
+def _connect(config: InfluxConfig) -> Any:
     try:
-        from influxdb_client import InfluxDBClient
+        from influxdb_client.client.influxdb_client import InfluxDBClient
     except ImportError as error:
         raise StoreError(
             "the package influxdb-client", str(error), "install Ranvier with the extra 'servers'"
         ) from error
-    more: dict[str, Any] = {"ssl_ca_cert": config.ca_file} if config.ca_file else {}
+    more: dict[str, Any] = {"ssl_ca_cert": str(config.ca_file)} if config.ca_file else {}
     return InfluxDBClient(config.url, config.token, org=config.org, retries=False, **more)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ranvier.ontology.errors import InputError
 
@@ -31,12 +32,12 @@ class InfluxConfig:
     org: str
     token: str = field(repr=False)
     prefix: str = "ranvier"
-    retention_s: int | None = None
+    retention_s: float | None = None
     downsample_every_s: int | None = None
-    downsampled_retention_s: int | None = None
+    downsampled_retention_s: float | None = None
     timeout_s: float = 30.0
     deadline_s: float = 30.0
-    ca_file: str | None = None
+    ca_file: Path | str | None = None
     lines_per_request: int = 10_000
     known_series: int = 100_000
 
