@@ -130,7 +130,7 @@ class KafkaLog:
             return []
         place = (name, partition)
         with self._reading:
-            if offset >= self._ends.get(place, 0):
+            if offset + max_records > self._ends.get(place, 0):
                 self._ends |= self._admin.ends([place])
             messages = self._reader.read(place, offset, self._ends[place], max_records, READ_BYTES)
         return [kafka_records.decoded(topic, partition, message) for message in messages]

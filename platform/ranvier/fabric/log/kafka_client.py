@@ -398,9 +398,9 @@ class Reader:
 class Member:
     """One member of a consumer group. One thread at a time may use it; heartbeats have their own.
 
-    Partitions go round the members in turn (the eager protocol). The client's cooperative protocol is not
-    used: after a membership that ran out, its members still claim what they had, and a partition that then
-    is to move stays without an owner.
+    Partitions go round the members in turn, by the eager protocol. The client's cooperative protocol is not
+    used: a member whose membership has run out still claims there what it had, and a partition of it that is
+    to move then stays without an owner.
     """
 
     def __init__(
@@ -416,11 +416,15 @@ class Member:
                 session_timeout_ms=int(config.session_s * 1000),
                 heartbeat_interval_ms=int(config.session_s * 100),
                 max_poll_interval_ms=int(config.poll_interval_s * 1000),
-                partition_assignment_strategy=[library().RoundRobin],
+                partition_assignment_strategy=[_assignor(config.partitions)],
                 fetch_max_wait_ms=FETCH_WAIT_MS, max_partition_fetch_bytes=config.fetch_bytes,
                 fetch_max_bytes=16 * config.fetch_bytes,
             )  # fmt: skip
             self._consumer.subscribe(topics, listener=_listener(gained, lost))
+            for topic in topics:
+                self._consumer.partitions_for_topic(
+                    topic
+                )  # asks, so that the first join need not be repeated
 
     def fetch(self, timeout_s: float) -> dict[Place, list[Fetched]]:
         """What has come of each partition. Renews the membership; may join, and lose and gain partitions."""
@@ -461,6 +465,23 @@ class Member:
         """Leave the group at once."""
         with suppress(Exception):
             self._consumer.close(autocommit=False, timeout_ms=self._config.request_timeout_s * 1000)
+
+
+def _assignor(partitions: int) -> Any:
+    """Deals out the declared partitions of the members' topics.
+
+    The client's own assignors deal out what their metadata show when a group forms. A request for metadata
+    that crosses another's answer is lost there, and the topic then has no readers for minutes.
+    """
+
+    class Declared(library().RoundRobin):  # type: ignore[misc]
+        @classmethod
+        def assign(cls, cluster: Any, members: Any) -> Any:
+            del cluster
+            known = SimpleNamespace(partitions_for_topic=lambda _: set(range(partitions)))
+            return super().assign(known, members)
+
+    return Declared()
 
 
 def _listener(gained: Callable[[set[Place]], None], lost: Callable[[set[Place]], None]) -> Any:

@@ -82,7 +82,7 @@ class KafkaGroupConsumer:
         drained = self._paused & self._buffers.drained()
         if drained:
             self._paused -= drained
-            member.resume(drained)
+            member.resume(self._there(drained))
         try:
             fetched = member.fetch(timeout_s)
         except StoreError:
