@@ -21,10 +21,24 @@ run: $(STAMP_RUN) $(WEB_OUT) ## set up, then run the platform on its embedded de
 	@exec $(BIN)/ranvier run $(if $(FEED),--feed "$(FEED)") $(ARGS)
 
 .PHONY: test
-test: $(STAMP_DEV) $(WEB_OUT) ## set up, then run all the tests
+test: $(STAMP_DEV) $(WEB_OUT) ## set up, then run all the tests, with real servers where they can be built
 	@scripts/browser.sh
 	@echo "== tests"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.servers run -- \
+	  $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+.PHONY: servers servers-up servers-down servers-status
+servers: | $(BIN)/python ## fetch, build and cache Kafka, Neo4j and InfluxDB for the tests (minutes, once)
+	@$(BIN)/python -m tests.servers install
+
+servers-up: | $(BIN)/python ## start them on this machine, and say how to use them (ARGS="--kafka PORT")
+	@$(BIN)/python -m tests.servers up $(ARGS)
+
+servers-down: | $(BIN)/python ## stop them (their data stays in .servers)
+	@$(BIN)/python -m tests.servers down
+
+servers-status: | $(BIN)/python ## which of them run, where, and in how much memory
+	@$(BIN)/python -m tests.servers status
 
 .PHONY: lint
 lint: $(STAMP_DEV) ## ruff, mypy and the layer contracts
@@ -68,7 +82,7 @@ wheel: $(STAMP_DEV) $(WEB_OUT) ## build the wheel into dist/
 	@$(UV) build --wheel --quiet --out-dir dist && ls dist/*.whl
 
 .PHONY: clean
-clean: ## remove what the targets made (the stores under .ranvier stay)
+clean: ## remove what the targets made (the stores under .ranvier and .servers stay)
 	rm -rf $(VENV) .tools dist build site platform/web/node_modules platform/ranvier/gateway/web/static
 
 .tools/bin/uv:
