@@ -28,8 +28,13 @@ EXAMPLES = {
         "ranvier run --port 8321",
         "ranvier run --feed drive-tests.zip --speed 20",
         "ranvier run --no-feed",
+        "ranvier --settings servers.toml run --profile servers",
     ),
-    "ingest": ("ranvier ingest pm/", "ranvier ingest drive-tests.zip --replay-speed 10"),
+    "ingest": (
+        "ranvier ingest pm/",
+        "ranvier ingest drive-tests.zip --replay-speed 10",
+        "ranvier --profile servers ingest --processes 2",
+    ),
     "backtest": (
         "ranvier backtest drive-tests.zip --forecasts theirs.parquet --page report.html",
         "ranvier backtest pm/ --quantity RRU.PrbTotDl --horizon-s 900 --horizon-s 3600",

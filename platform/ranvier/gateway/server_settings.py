@@ -137,8 +137,22 @@ class InfluxSettings(Section):
         ge=3600,
         description="Seconds after which the server itself drops points, by its own clock; None: never.",
     )
+    downsample_every_s: int | None = Field(
+        None,
+        gt=0,
+        description="Period of the server's own downsampling tasks, seconds; None: no tasks.",
+    )
+    downsampled_retention_s: float | None = Field(
+        None, ge=3600, description="Seconds that downsampled points are kept; None: for ever."
+    )
     ca_file: Path | None = Field(
         None, description="Certificates (PEM) that the server's is checked against; None: the system's."
+    )
+    deadline_s: float = Field(
+        30.0,
+        gt=0,
+        le=600,
+        description="Seconds that a request is tried again before the server counts as away.",
     )
     timeout_s: float = Field(
         30.0, gt=0, le=600, description="Seconds that one request may take before it counts as failed."

@@ -173,7 +173,10 @@ def _influx(settings: ServerSettings, ontology: Ontology) -> SeriesStore:
         token=_needed("servers.influx.token", given.token, given.token_file),
         prefix=given.prefix,
         retention_s=given.retention_s,
-        ca_file=_path(given.ca_file),
+        downsample_every_s=given.downsample_every_s,
+        downsampled_retention_s=given.downsampled_retention_s,
+        ca_file=given.ca_file,
+        deadline_s=given.deadline_s,
         timeout_s=given.timeout_s,
     )
     return InfluxSeries(config, ontology)
@@ -188,6 +191,8 @@ def _extra() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
+        if str(error.name).startswith("ranvier"):
+            raise
         raise InputError(
             "the clients of the servers", f"no module named {error.name!r}",
             "install the extra: pip install 'ranvier[servers]'",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ranvier.gateway.cli.connection import connect
 from ranvier.gateway.cli.options import AsJson, AsOf, KnownAt, Limit, Network, options_of
 from ranvier.gateway.cli.output import estimate, field, say, say_json, show
+from ranvier.ontology.errors import StoreError
+
+if TYPE_CHECKING:
+    from ranvier.gateway.settings import Settings
 
 topology = typer.Typer(help="The graph: nodes, what they are related to, and how that changed.")
 series = typer.Typer(help="The measurements: which series there are, and their points.")
@@ -27,12 +31,31 @@ def register(app: typer.Typer) -> None:
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Whether the platform runs, how far behind the network the twin is, and how each store does.
 
-    When nothing runs: what the stores know.
+    When nothing runs: what the stores know. Exit status 1 when a store does not answer.
     """
-    with connect(options_of(context).settings()) as platform:
+    from ranvier.gateway.cli.connection import running_url
+
+    settings = options_of(context).settings()
+    try:
+        answer = _status(settings)
+    except StoreError:
+        if settings.profile != "servers" or running_url(settings.store.folder) is not None:
+            raise
+        answer = _status_of_servers(settings)
+    if as_json:
+        say_json(answer)
+    else:
+        _show_run(answer)
+        show(answer["stores"], False, STORE)
+    if not all(store["ok"] for store in answer["stores"]):
+        raise typer.Exit(1)
+
+
+def _status(settings: Settings) -> dict[str, Any]:
+    with connect(settings) as platform:
         figures = platform.get("/v1/live/snapshot")["figures"]
         newest = platform.get("/v1/forecasts", limit=1)["items"]
-        answer = {
+        return {
             "running": platform.live,
             "ready": platform.get("/readyz") if platform.live else None,
             "figures": figures if platform.live else None,
@@ -40,17 +63,37 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
             "newest_forecast": newest[0]["issued_at"] if newest else None,
             "stores": platform.get("/healthz")["stores"],
         }
-    if as_json:
-        say_json(answer)
-        return
-    _show_run(answer)
-    columns = [
-        ("store", field("name")),
-        ("ok", field("ok")),
-        ("detail", field("detail")),
-        ("error", field("error")),
-    ]
-    show(answer["stores"], False, columns)
+
+
+def _status_of_servers(settings: Settings) -> dict[str, Any]:
+    """What each server answers by itself, where not all of them do."""
+    from ranvier.gateway.api.pings import store_health
+    from ranvier.gateway.server_stores import ping_servers
+    from ranvier.ontology.ontology import load
+
+    pings = ping_servers(settings.servers, load())
+    stores = [store_health(name, *found).model_dump() for name, found in pings.items()]
+    unknown: dict[str, Any] = {"ready": None, "figures": None, "sink_lag": {}, "newest_forecast": None}
+    return {"running": False, **unknown, "stores": stores}
+
+
+def _detail(store: Any) -> Any:
+    """What a store says beyond its version and size."""
+    shown = {"version", "engine", "bytes"}
+    return {name: value for name, value in store["detail"].items() if name not in shown}
+
+
+STORE = [
+    ("store", field("name")),
+    ("ok", field("ok")),
+    ("ping ms", field("ping_ms")),
+    ("version", field("version")),
+    ("lag records", field("lag_records")),
+    ("lag s", field("lag_s")),
+    ("disk bytes", field("disk_bytes")),
+    ("detail", _detail),
+    ("error", field("error")),
+]
 
 
 def _show_run(answer: dict[str, Any]) -> None:

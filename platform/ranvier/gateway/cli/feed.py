@@ -105,16 +105,30 @@ def _progress(job: MainJob) -> str:
 
 def ingest(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="File, folder or zip of what your network writes.")],
+    path: Annotated[
+        Path | None, typer.Argument(help="File, folder or zip of what your network writes.")
+    ] = None,
     replay_speed: Annotated[
         float | None,
         typer.Option(help="Replay it as it happened, so many times faster; at once if not given."),
     ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Without files: run so many ingest processes.")
+    ] = None,
     network: Network = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take files in. Every record is stored once, or becomes a dead letter with its reason."""
+    """Take files in. Every record is stored once, or becomes a dead letter with its reason.
+
+    Without files, and with the profile servers: be an ingest process, which takes records from the log into
+    the stores and shares that work with all others like it, until Ctrl-C.
+    """
     options = options_of(context)
+    if path is None:
+        _take_in(options.settings(), processes)
+        return
+    if processes is not None:
+        raise InputError("files, or a number of processes", "both", "run them as two commands")
     if replay_speed is not None:
         named = {"network": network} if network else {}
         _replay(options.settings(feed={"path": path, "replay_speed": replay_speed}, **named))
@@ -125,6 +139,27 @@ def ingest(
     total = {"file": "total", **{key: sum(row[key] for row in rows) for key in ("accepted", "refused")}}
     columns = [(name, field(name)) for name in ("file", "accepted", "refused")]
     show([*rows, total], as_json, columns)
+
+
+def _take_in(settings: Settings, processes: int | None) -> None:
+    """Run as an ingest process, or as several."""
+    from ranvier.gateway import logs
+    from ranvier.gateway.runtime.ingest_process import (
+        check_shareable,
+        ingest_in_processes,
+        ingest_until,
+    )
+
+    check_shareable(settings)
+    stop = _stop_on_signals()
+    logs.configure()
+    say(f"taking records from {settings.servers.kafka.bootstrap} into the stores  (Ctrl-C stops it)")
+    if processes is None or processes == 1:
+        total = ingest_until(stop, settings)
+        say(f"stopped: {total.records} records, {total.points} points, {total.changes} changes")
+    else:
+        ingest_in_processes(stop, settings, processes)
+        say("stopped")
 
 
 def _members(path: Path) -> Iterator[Member]:

@@ -23,6 +23,7 @@ from ranvier.gateway.runtime.feed import Feed
 from ranvier.gateway.runtime.patience import Patience
 from ranvier.gateway.runtime.sink_lag import Backlog
 from ranvier.gateway.runtime.twin_platform import TwinPlatform
+from ranvier.gateway.settings import Settings
 from ranvier.ontology.errors import StoreError
 
 IDLE_S = 0.2
@@ -96,8 +97,7 @@ class Workers:
             self.stop.set()
 
     def _patience(self, worker: str) -> Patience:
-        settings = self._platform.settings
-        bound_s = settings.ingest.give_up_after_s or GIVE_UP_AFTER_S[settings.profile]
+        bound_s = give_up_after_s(self._platform.settings)
         return Patience(worker, bound_s, self.stop, self._platform.troubles)
 
     # ------------------------------------------------------------ feed
@@ -238,6 +238,11 @@ class _ResumedLog:
         if self._asked > self._done:
             self._log.append(topic, entries, recorded_at_ns)
             self._done = self._asked
+
+
+def give_up_after_s(settings: Settings) -> float:
+    """How long a failing store is tried again."""
+    return settings.ingest.give_up_after_s or GIVE_UP_AFTER_S[settings.profile]
 
 
 def drain(platform: TwinPlatform) -> None:
