@@ -15,11 +15,13 @@ import msgspec
 from ranvier.fabric.alarm import Alarm
 from ranvier.fabric.dead_letter import DeadLetter
 from ranvier.fabric.measurement import MeasurementReport
+from ranvier.fabric.ports import Entry
 from ranvier.fabric.topology_change import NodeChange, RelationChange
 from ranvier.ontology.errors import InputError
 
 Payload = MeasurementReport | NodeChange | RelationChange | Alarm | DeadLetter
 
+HEADER_CHARACTERS = 1_000
 MEASUREMENTS = "telemetry.measurements"
 FEEDBACK = "simulation.measurements"
 TOPOLOGY = "telemetry.topology"
@@ -88,6 +90,15 @@ def encode(payload: Payload, event_id: str) -> bytes:
         "data": payload,
     }
     return _ENCODER.encode(event)
+
+
+def entry_of(payload: Payload, event_id: str) -> Entry:
+    """`payload` as the log takes it. A dead letter's headers say why and of what, for whoever looks there."""
+    headers = {}
+    if isinstance(payload, DeadLetter):
+        said = {"reason": payload.reason, "source": payload.source, "position": payload.position}
+        headers = {name: text[:HEADER_CHARACTERS] for name, text in said.items()}
+    return Entry(key_of(payload), encode(payload, event_id), headers)
 
 
 def decode(raw: bytes) -> Payload:

@@ -7,8 +7,9 @@
 1. A batch is polled; it bounds the memory, whatever the rate.
 2. Refused records go to the dead letters, each alone; the order of the rest is kept.
 3. The sink stores the data and the log's offsets in one transaction; only then are they committed in the log.
-4. At the start the consumer goes on from the sink's own offsets, so a crash anywhere repeats nothing in the
-   sink. What it would repeat in the dead letters is found there by its id, which names the refused record.
+4. Whenever a partition comes to this member, it goes on from the sink's own offsets, so a crash or a
+   handover anywhere repeats nothing in the sink. What it would repeat in the dead letters is found there by
+   its id, which names the refused record.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ranvier.ontology.ontology import Ontology
 
 SERIES, GRAPH = "series", "graph"
 PUBLISH_BATCH = 1000
+DRAIN_WAIT_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def publish(log: EventLog, payloads: Iterable[event.Payload], source: str, now_n
 
 def _entry(payload: event.Payload, event_id: str, source: str, number: int) -> tuple[str, Entry]:
     try:
-        return event.topic_of(payload), Entry(event.key_of(payload), event.encode(payload, event_id))
+        return event.topic_of(payload), event.entry_of(payload, event_id)
     except (UnicodeEncodeError, OverflowError, ValueError, TypeError) as error:
         letter = DeadLetter(
             reason=f"expected a payload that JSON can carry; got {error}; mend the source adapter",
@@ -72,7 +74,7 @@ def _entry(payload: event.Payload, event_id: str, source: str, number: int) -> t
             position=f"payload {number}",
             raw=repr(payload).encode("utf-8", "backslashreplace"),
         )
-        return event.DEAD_LETTERS, Entry(event.key_of(letter), event.encode(letter, event_id))
+        return event.DEAD_LETTERS, event.entry_of(letter, event_id)
 
 
 class SinkLoop(Generic[P]):
@@ -81,30 +83,68 @@ class SinkLoop(Generic[P]):
     def __init__(self, log: EventLog, group: str, sink: Sink[P], batch: int) -> None:
         self._sink, self._batch = sink, batch
         self._consumer: Consumer = log.consumer(group, sink.topics)
+        self._log, self._group = log, group
         self._refusals = Refusals(log, group)
-        ends = {place: end for topic in sink.topics for place, end in log.offsets(topic).items()}
-        # A place that the sink does not know starts at 0, whatever was committed: the sink may be a new one.
-        self._goes_on: dict[tuple[str, int], int] = {**dict.fromkeys(ends, 0), **sink.offsets()}
-        _check_reach(group, self._goes_on, ends)
-        self._consumer.seek(self._goes_on)
-        self._refusals.look_back(self._goes_on)
+        self._goes_on: dict[tuple[str, int], int] = {}
+        self._taken: dict[tuple[str, int], int] = {}
+        self._check_reach(sink.offsets())
 
     def step(self, now_ns: int, timeout_s: float = 0.0) -> StepResult:
         """Take one batch from the log into the store.
 
         Raises StoreError where the store or the log fails; the batch then comes again with the next step.
         """
-        polled = self._consumer.poll(self._batch, timeout_s)
+        polled = self._poll(timeout_s)
         if not polled:
             return StepResult()
         try:
             result = self._take(polled, now_ns)
         except BaseException:
-            first = {(r.topic, r.partition): r.offset for r in reversed(polled)}
-            self._consumer.seek({place: max(at, self._goes_on.get(place, 0)) for place, at in first.items()})
+            self._give_back(polled)
             raise
         self._consumer.commit({(r.topic, r.partition): r.offset + 1 for r in polled})
         return result
+
+    def _poll(self, timeout_s: float) -> list[Record]:
+        """A batch of the places that are ours; those that have just come go on where the sink says."""
+        polled = self._consumer.poll(self._batch, timeout_s)
+        while (assigned := dict(self._consumer.assigned())) != self._taken:
+            self._give_back(polled)
+            self._take_up({place for place, taking in assigned.items() if self._taken.get(place) != taking})
+            self._taken = assigned
+            self._goes_on = {place: at for place, at in self._goes_on.items() if place in assigned}
+            polled = self._consumer.poll(self._batch, timeout_s)
+        return polled
+
+    def _give_back(self, polled: Sequence[Record]) -> None:
+        first = {(r.topic, r.partition): r.offset for r in reversed(polled)}
+        self._consumer.seek({place: max(at, self._goes_on.get(place, 0)) for place, at in first.items()})
+
+    def _take_up(self, places: set[tuple[str, int]]) -> None:
+        if not places:
+            return
+        stored = self._sink.offsets()
+        # A place that the sink does not know starts at 0, whatever was committed: the sink may be a new one.
+        goes_on = {place: stored.get(place, 0) for place in places}
+        self._check_reach(goes_on)
+        self._refusals.look_back(goes_on)
+        self._goes_on.update(goes_on)
+        self._consumer.seek(goes_on)
+        # Where a crash came between storing and committing, nobody else would ever make up for it.
+        self._consumer.commit({place: at for place, at in goes_on.items() if at > 0})
+
+    def _check_reach(self, goes_on: Offsets) -> None:
+        """Raises StoreError where the store is ahead of the log: it would pass over what the log takes next."""
+        ends = {place: end for topic in self._sink.topics for place, end in self._log.offsets(topic).items()}
+        ahead = [place for place, offset in goes_on.items() if offset > ends.get(place, 0)]
+        if ahead:
+            topic, part = ahead[0]
+            raise StoreError(
+                f"a log that reaches where the {self._group} store goes on"
+                f" ({topic}/{part}, {goes_on[ahead[0]]})",
+                f"one that ends at {ends.get(ahead[0], 0)}",
+                "restore the log, or empty the store to fill it from this log",
+            )
 
     def _take(self, polled: Sequence[Record], now_ns: int) -> StepResult:
         records = [r for r in polled if r.offset >= self._goes_on.get((r.topic, r.partition), 0)]
@@ -143,18 +183,6 @@ class SinkLoop(Generic[P]):
         self._consumer.close()
 
 
-def _check_reach(group: str, goes_on: Offsets, ends: Offsets) -> None:
-    """Raises StoreError where the store is ahead of the log: it would pass over what the log takes next."""
-    ahead = [place for place, offset in goes_on.items() if offset > ends.get(place, 0)]
-    if ahead:
-        topic, part = ahead[0]
-        raise StoreError(
-            f"a log that reaches where the {group} store goes on ({topic}/{part}, {goes_on[ahead[0]]})",
-            f"one that ends at {ends.get(ahead[0], 0)}",
-            "restore the log, or move the store's file away to fill it from this log",
-        )
-
-
 def _after(records: Sequence[Record]) -> dict[tuple[str, int], int]:
     return {(r.topic, r.partition): r.offset + 1 for r in records}
 
@@ -170,7 +198,7 @@ class Ingest:
         self, log: EventLog, series: SeriesStore, graph: GraphStore, ontology: Ontology,
         batch: int = 5000, clock: Callable[[], int] | None = None,
     ) -> None:  # fmt: skip
-        self._now_ns = 0
+        self._now_ns, self._log = 0, log
         self._lag = TwinLag()
         self.total = StepResult()
         intake = Intake(ontology)
@@ -189,10 +217,10 @@ class Ingest:
         return result
 
     def drain(self, now_ns: int) -> StepResult:
-        """Step until the log holds nothing more."""
+        """Step until the log holds nothing that the sinks have not stored."""
         result = self.step(now_ns)
-        while (more := self.step(now_ns)).records:
-            result += more
+        while any(count for sink in (SERIES, GRAPH) for count in self._log.lag(sink).values()):
+            result += self.step(now_ns, DRAIN_WAIT_S)
         return result
 
     def lag(self, now_ns: int) -> LagFigures:

@@ -64,15 +64,29 @@ class Consumer(Protocol):
     """One member of a consumer group. Each partition belongs to one member at a time."""
 
     def poll(self, max_records: int, timeout_s: float = 0.0) -> list[Record]:
-        """The next records, in order within each partition; empty when there are none in `timeout_s`."""
+        """The next records, in order within each partition; empty when none has come in `timeout_s`.
+
+        A log across a network may give nothing at once where there is something: it comes with a later poll.
+        """
+        ...
+
+    def assigned(self) -> Mapping[tuple[str, int], int]:
+        """The places that this member owns as of its last poll, each with the number of the taking.
+
+        The number differs whenever the place was taken up anew, also if this very member had it before:
+        another may have read on in between, so whoever keeps offsets of its own asks for them again.
+        """
         ...
 
     def commit(self, offsets: Offsets) -> None:
-        """Remember where this group goes on. Called after the sinks are flushed, never before."""
+        """Remember where this group goes on. Called after the sinks are flushed, never before.
+
+        A place that has meanwhile gone to another member is left alone: its records go to that one again.
+        """
         ...
 
     def seek(self, offsets: Offsets) -> None:
-        """Go on from these offsets: a sink that keeps its own is asked at the start."""
+        """Go on from these offsets; for a place of another member, once it comes to this one."""
         ...
 
     def close(self) -> None:
@@ -84,7 +98,10 @@ class EventLog(Protocol):
     """A durable log of topics and partitions, ordered by key. Delivery is at least once."""
 
     def append(self, topic: str, entries: Sequence[Entry], recorded_at_ns: int) -> None:
-        """Append all entries or none; they are durable when this returns."""
+        """Append all entries; they are durable, and in order for each key, when this returns.
+
+        Where it raises, none is there, or in a log without transactions some may be: append them again.
+        """
         ...
 
     def consumer(self, group: str, topics: Sequence[str]) -> Consumer:

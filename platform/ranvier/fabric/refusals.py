@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from ranvier.fabric import event
 from ranvier.fabric.dead_letter import DeadLetter
 from ranvier.fabric.intake import Refused
@@ -72,4 +74,5 @@ def _letter(name: str, refused: Refused) -> Entry:
         tenant=refused.tenant,
         network=refused.network,
     )
-    return Entry(event.key_of(letter), event.encode(letter, f"refused/{name}"), {HEADER: name})
+    entry = event.entry_of(letter, f"refused/{name}")
+    return msgspec.structs.replace(entry, headers={**entry.headers, HEADER: name})

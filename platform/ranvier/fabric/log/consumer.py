@@ -26,6 +26,8 @@ class SqliteConsumer:
         self._using = threading.RLock()
         self._connection = database.connect(log.path, durable=False)
         self._positions: dict[Stream, int] = {}
+        self._taken: dict[tuple[str, int], int] = {}
+        self._takings = 0
         self._sought: dict[tuple[str, int], int] = {}
         self._turn = 0
         self._closed = False
@@ -56,10 +58,17 @@ class SqliteConsumer:
         """Renew the membership, drop what was lost, and take up what was gained where it was left."""
         if not self._membership.is_stale():
             return
+        before = self._membership.member
         with self._log.writing:
             owned = self._membership.renew()
-        self._positions = {s: o for s, o in self._positions.items() if s in owned}
-        for stream in owned - self._positions.keys():
+        # Whoever was given up and joins anew knows nothing of what others have read in between.
+        kept = owned if self._membership.member == before else set()
+        self._positions = {s: o for s, o in self._positions.items() if s in kept}
+        gained = owned - self._positions.keys()
+        self._takings += bool(gained)
+        held = {stream.place: self._taken[stream.place] for stream in self._positions}
+        self._taken = held | {stream.place: self._takings for stream in gained}
+        for stream in gained:
             sought = self._sought.pop(stream.place, None)
             self._positions[stream] = self._committed(stream) if sought is None else sought
 
@@ -96,6 +105,10 @@ class SqliteConsumer:
             self._turn = (self._turn + 1) % len(order)
             return order[self._turn :] + order[: self._turn]
         return order
+
+    def assigned(self) -> Mapping[tuple[str, int], int]:
+        """The places that this member owns as of its last poll, each with the number of the taking."""
+        return self._taken
 
     def commit(self, offsets: Offsets) -> None:
         """Remember where this group goes on.

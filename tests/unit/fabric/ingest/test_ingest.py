@@ -308,6 +308,73 @@ def _kill(*_: object) -> Any:
     raise Crash
 
 
+def _mixed(count: int) -> list[event.Payload]:
+    """Good and bad reports of several UEs, and a node for each."""
+    reports = [report(n, 1e6 if n % 10 == 3 else -90.0, f"UE={n % 7}") for n in range(1, count + 1)]
+    return [*reports, *(NodeChange(f"UE={n}", "UE", n) for n in range(7))]
+
+
+@pytest.mark.parametrize("lease_s", [0.0, 30.0])
+def test_members_that_join_stall_and_leave_share_the_work_and_repeat_nothing(
+    world: World, lease_s: float
+) -> None:
+    """With a lease of 0 each member is given up whenever the other one looks: a zombie at every step."""
+    world.log.lease_ns = int(lease_s * S)
+    publish(world.log, _mixed(100), "x", 4)
+    other = Ingest(world.log, world.series, world.graph, ONTOLOGY, batch=8)  # type: ignore[arg-type]
+    for _ in range(4):
+        world.ingest.step(9)
+        other.step(9)
+    world.ingest.close()
+    other.drain(10)
+    other.close()
+    world.restart()
+    world.ingest.drain(11)
+    assert len(world.values()) == 90
+    assert len(world.letters()) == 10
+    assert len(world.graph.applied) == 7
+
+
+@pytest.mark.parametrize("where", ["after letters", "before commit"])
+def test_who_takes_over_goes_on_where_the_store_is_and_not_where_the_group_is(
+    world: World, where: str
+) -> None:
+    publish(world.log, _mixed(100), "x", 4)
+    other = Ingest(world.log, world.series, world.graph, ONTOLOGY, batch=8)  # type: ignore[arg-type]
+    other.step(9)
+    _crash(world, where)
+    other.drain(10)
+    other.close()
+    assert len(world.values()) == 90
+    assert len(world.letters()) == 10
+    assert world.series.read(SeriesQuery(known_at_ns=3)).values.size == 0
+
+
+def test_a_sink_that_is_away_when_a_place_comes_is_asked_again_and_nothing_is_passed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(world.log, _mixed(20), "x", 4)
+
+    def away() -> Offsets:
+        raise StoreError("an answer", "none", "start the server")
+
+    monkeypatch.setattr(world.ingest._series._sink, "offsets", away)
+    for _ in range(3):
+        with pytest.raises(StoreError, match="answer"):
+            world.ingest.step(9)
+    monkeypatch.undo()
+    world.ingest.drain(10)
+    assert len(world.values()) == 18
+
+
+def test_a_dead_letter_says_why_in_its_headers(world: World) -> None:
+    publish(world.log, [report(1, 1e6)], "x", 4)
+    world.ingest.drain(9)
+    ((record, letter),) = world.letters()
+    assert record.headers["reason"] == letter.reason
+    assert record.headers["position"].startswith("telemetry.measurements/")
+
+
 def test_a_store_that_was_lost_is_filled_again_from_the_log(world: World) -> None:
     publish(world.log, [report(1), report(2, 1e6), report(3)], "x", 4)
     world.ingest.drain(9)
