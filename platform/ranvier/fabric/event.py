@@ -22,6 +22,8 @@ from ranvier.ontology.errors import InputError
 Payload = MeasurementReport | NodeChange | RelationChange | Alarm | DeadLetter
 
 HEADER_CHARACTERS = 1_000
+MAX_BYTES = 8 * 2**20
+"""The largest event that a log must take; dead letters may be half as large again, with what was refused."""
 MEASUREMENTS = "telemetry.measurements"
 FEEDBACK = "simulation.measurements"
 TOPOLOGY = "telemetry.topology"

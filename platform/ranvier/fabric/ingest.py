@@ -66,15 +66,20 @@ def publish(log: EventLog, payloads: Iterable[event.Payload], source: str, now_n
 
 def _entry(payload: event.Payload, event_id: str, source: str, number: int) -> tuple[str, Entry]:
     try:
-        return event.topic_of(payload), event.entry_of(payload, event_id)
+        entry = event.entry_of(payload, event_id)
     except (UnicodeEncodeError, OverflowError, ValueError, TypeError) as error:
-        letter = DeadLetter(
-            reason=f"expected a payload that JSON can carry; got {error}; mend the source adapter",
-            source=source,
-            position=f"payload {number}",
-            raw=repr(payload).encode("utf-8", "backslashreplace"),
-        )
-        return event.DEAD_LETTERS, event.entry_of(letter, event_id)
+        reason = f"expected a payload that JSON can carry; got {error}; mend the source adapter"
+    else:
+        if len(entry.value) <= event.MAX_BYTES or isinstance(payload, DeadLetter):
+            return event.topic_of(payload), entry
+        reason = f"expected an event of {event.MAX_BYTES:,} bytes at most; got {len(entry.value):,}; split it"
+    letter = DeadLetter(
+        reason=reason,
+        source=source,
+        position=f"payload {number}",
+        raw=repr(payload).encode("utf-8", "backslashreplace")[: event.MAX_BYTES],
+    )
+    return event.DEAD_LETTERS, event.entry_of(letter, event_id)
 
 
 class SinkLoop(Generic[P]):

@@ -44,7 +44,11 @@ class Refusals:
             offset = page[-1].offset + 1
 
     def send(self, refused: Sequence[Refused], now_ns: int) -> None:
-        """Append a dead letter for each that has none yet."""
+        """Append a dead letter for each that has none yet.
+
+        No letter is older than its record, whatever the clocks say: `look_back` searches from that time on.
+        """
+        now_ns = max(now_ns, *(each.record.recorded_at_ns for each in refused))
         named = {self._name(each.record): each for each in refused}
         fresh = {name: each for name, each in named.items() if name not in self._sent}
         self._log.append(event.DEAD_LETTERS, [_letter(n, e) for n, e in fresh.items()], now_ns)

@@ -409,3 +409,19 @@ def test_totals_and_the_twin_lag_can_be_read(world: World) -> None:
     assert (figures.samples, figures.recorded_p50_s, figures.stored_p99_s) == (1, 2.0, 5.0)
     assert world.ingest.lag(100 * S).samples == 0
     assert (world.ingest.total.points, world.ingest.total.refused) == (1, 1)
+
+
+def test_letters_are_found_again_though_the_clock_was_set_back(world: World) -> None:
+    publish(world.log, [report(1, 1e6)], "x", 1_000)
+    _crash(world, "after letters")
+    assert len(world.letters()) == 1
+    world.restart()
+    world.ingest.drain(10)
+    assert len(world.letters()) == 1
+
+
+def test_a_payload_too_large_for_an_event_becomes_a_letter_and_the_rest_goes_on(world: World) -> None:
+    large = NodeChange("UE=1", "UE", 1, {"note": "x" * (event.MAX_BYTES + 1)})
+    assert publish(world.log, [large, report(1)], "x", 4) == Published(1, 1)
+    ((_, letter),) = world.letters()
+    assert "bytes" in letter.reason
