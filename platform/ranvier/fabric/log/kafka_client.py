@@ -436,7 +436,20 @@ class Member:
                     raise
                 time.sleep(min(RETRY_S, max(timeout_s, 0.0)))
                 return {}
+            finally:
+                self._keep_join()
         return {(tp.topic, tp.partition): records for tp, records in polled.items()}
+
+    def _keep_join(self) -> None:
+        """Let the next poll take up a join that ends in between.
+
+        The client would throw its outcome away and join anew; members that poll briefly, or in turn with
+        others, would then keep each other rebalancing.
+        """
+        coordinator = getattr(self._consumer, "_coordinator", None)
+        task = getattr(coordinator, "_join_task", None)
+        if task is not None and not isinstance(task, _Kept):
+            coordinator._join_task = _Kept(task)
 
     def seek(self, place: Place, offset: int) -> None:
         """Fetch from there next."""
@@ -465,6 +478,21 @@ class Member:
         """Leave the group at once."""
         with suppress(Exception):
             self._consumer.close(autocommit=False, timeout_ms=self._config.request_timeout_s * 1000)
+
+
+class _Kept:
+    """A task of the client that is not taken for done before its outcome is asked for."""
+
+    is_done = False
+
+    def __init__(self, task: Any) -> None:
+        self._task = task
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._task, name)
+
+    def __await__(self) -> Any:
+        return self._task.__await__()
 
 
 def _assignor(partitions: int) -> Any:
