@@ -23,48 +23,47 @@ from itertools import pairwise
 
 from ranvier.fabric.series import influx_tables
 from ranvier.fabric.series.influx_layout import COPIES, FEEDBACK, LATEST_NS, PRINT
-from ranvier.fabric.series.influx_lines import Line, Track
+from ranvier.fabric.series.influx_lines import Line, Track, Versions
 from ranvier.fabric.series.influx_names import any_of, encode, tags_of
 from ranvier.ontology.errors import InputError
 
 Select = Callable[[str, str], bytes]
 """A measurement, whose bucket is asked, and a query in InfluxQL to its CSV."""
 
-Versions = dict[tuple[Track, int], dict[int, int]]
-"""(series, end) to fingerprint to copy."""
+Known = dict[tuple[Track, int], Versions]
+"""What is stored of a series at an end."""
 
 OBJECTS_PER_QUESTION = 2000
 DAY_NS = 86_400 * 10**9
 RANGES = 8
 
 
-def place(lines: Sequence[Line], select: Select) -> tuple[list[tuple[Line, int]], Versions]:
+def place(lines: Sequence[Line], select: Select) -> tuple[list[tuple[Line, int]], Known]:
     """The lines to write, each with its copy, and what is stored at these ends once they are written.
 
     Raises InputError where a report would be the version after the last copy.
     """
-    known: Versions = _look_up([line for line in lines if _must_ask(line)], select)
+    known: Known = _look_up([line for line in lines if _must_ask(line)], select)
     chosen = []
     for line in lines:
-        place_of = (line.track, line.end_ns)
-        versions = known.get(place_of)
+        track, end_ns = line.track, line.end_ns
+        versions = known.get((track, end_ns))
         if versions is None:
-            newest = line.track.newest_ns == line.end_ns
-            versions = known[place_of] = dict(line.track.versions or {}) if newest else {}
+            versions = (track.versions or ()) if track.newest_ns == end_ns else ()
         if line.print in versions:
             continue
-        copy = max(versions.values(), default=-1) + 1
+        copy = len(versions)
         if copy >= COPIES:
             raise InputError(
-                f"at most {COPIES} versions of one period", f"one more of {line.track.key} at {line.end_ns} ns",
+                f"at most {COPIES} versions of one period", f"one more of {track.key} at {end_ns} ns",
                 "find out why the source sends it again and again",
             )  # fmt: skip
-        versions[line.print] = copy
+        known[track, end_ns] = (*versions, line.print)
         chosen.append((line, copy))
     return chosen, known
 
 
-def settle(known: Versions) -> None:
+def settle(known: Known) -> None:
     """The lines were written: remember what each series has at its newest end."""
     for (track, end_ns), versions in known.items():
         if track.newest_ns is None or end_ns >= track.newest_ns:
@@ -84,22 +83,28 @@ def _must_ask(line: Line) -> bool:
     return line.end_ns == newest and line.track.versions is None
 
 
-def _look_up(lines: Sequence[Line], select: Select) -> Versions:
+def _look_up(lines: Sequence[Line], select: Select) -> Known:
     """What is stored of these series at these ends; learns the newest point of series not known."""
     owners: dict[tuple[str, str, str], list[Line]] = defaultdict(list)
     for line in lines:
         owners[line.track.key[:3]].append(line)
-    found: Versions = {}
+    found: Known = {}
     for owner, own in owners.items():
         question = _Question(owner, own, select)
         for low, high in _ranges(sorted({line.end_ns for line in own})):
             for track, end_ns, fingerprint, copy in question.between(low, high):
-                found.setdefault((track, end_ns), {})[fingerprint] = copy
+                found[track, end_ns] = _with(found.get((track, end_ns), ()), copy, fingerprint)
         _learn(question, own, found)
     return found
 
 
-def _learn(question: _Question, lines: Sequence[Line], found: Versions) -> None:
+def _with(versions: Versions, copy: int, fingerprint: int) -> Versions:
+    filled = [*versions, *[None] * (copy + 1 - len(versions))]
+    filled[copy] = fingerprint
+    return tuple(filled)
+
+
+def _learn(question: _Question, lines: Sequence[Line], found: Known) -> None:
     """Set the newest point of series not known: of those stored beyond these lines, else of those found."""
     fresh = {line.track for line in lines if line.track.newest_ns is None}
     if not fresh:
@@ -110,7 +115,7 @@ def _learn(question: _Question, lines: Sequence[Line], found: Versions) -> None:
             track.newest_ns = end_ns
     for track in fresh:
         if track.newest_ns is None:
-            track.newest_ns, track.versions = last, found.get((track, last), {})
+            track.newest_ns, track.versions = last, found.get((track, last), ())
 
 
 def _ranges(ends: Sequence[int]) -> list[tuple[int, int]]:
