@@ -26,6 +26,9 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=200, help="how many random faults (default 200)")
     parser.add_argument("--seed", type=int, default=7, help="fixes the stream and the draw of the faults")
     parser.add_argument("--profile", choices=sorted(GAPS_S), default=profiles.SERVERS)
+    parser.add_argument(
+        "--servers", default=",".join(profiles.ALL), help="which of them; others are embedded"
+    )
     parser.add_argument("--minutes", type=float, help="stop striking after so long")
     parser.add_argument("--workers", type=int, default=2, help="ingest processes (embedded: always one)")
     parser.add_argument("--eras", type=int, default=3, help="stretches that end drained")
@@ -35,8 +38,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the log of faults and the counts there")
     given = parser.parse_args()
     order = Order(
-        given.profile, given.faults, given.seed, given.minutes, given.eras, given.workers, given.rate,
-        GAPS_S[given.profile] if given.gap is None else given.gap, given.sabotage,
+        profile=given.profile, servers=tuple(given.servers.split(",")), faults=given.faults, seed=given.seed,
+        minutes=given.minutes, eras=given.eras, workers=given.workers, rate_per_s=given.rate,
+        gap_s=GAPS_S[given.profile] if given.gap is None else given.gap, sabotage=given.sabotage,
     )  # fmt: skip
     begun_s = time.monotonic()
 

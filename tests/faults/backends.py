@@ -12,6 +12,7 @@ from tests.faults import profiles
 from tests.faults.disk import SmallDisk
 from tests.faults.folder import Folder
 from tests.faults.injector import EMBEDDED_WEIGHTS, Strike
+from tests.faults.verify import Rows
 
 EMBEDDED_MB = 768
 
@@ -24,6 +25,7 @@ class Backend(Protocol):
     weights: dict[Strike, float]
     pauses_s: Sequence[float]
     letters_once: bool
+    shared: bool
 
     def mend(self, target: str) -> None:
         """Start again what a full disk ended."""
@@ -37,8 +39,8 @@ class Backend(Protocol):
         """Whether the stores have all of the log, as far as can be told from outside."""
         ...
 
-    def rows(self, series: SeriesStore) -> int | None:
-        """How many versions the series store holds, where each record adds its own."""
+    def rows(self, series: SeriesStore) -> Rows | None:
+        """How many values the series store holds, where it can tell."""
         ...
 
     def opened(self) -> AbstractContextManager[tuple[EventLog, GraphStore, SeriesStore]]:
@@ -55,7 +57,7 @@ class Embedded:
         self.disks = {"stores": SmallDisk(folder.stores, EMBEDDED_MB)}
         self.weights = dict(EMBEDDED_WEIGHTS)
         self.pauses_s: Sequence[float] = (0.2, 1.0, 2.0)
-        self.letters_once = True
+        self.letters_once, self.shared = True, False
 
     def mend(self, target: str) -> None:
         """There is no server."""
@@ -72,9 +74,9 @@ class Embedded:
         """The ingest process alone can open the series: its idle steps must do."""
         return True
 
-    def rows(self, series: SeriesStore) -> int | None:
+    def rows(self, series: SeriesStore) -> Rows | None:
         """Rows of the table of points."""
-        return int(series.ping().detail["points"])
+        return Rows(int(series.ping().detail["points"]), distinct=False)
 
     @contextmanager
     def opened(self) -> Iterator[tuple[EventLog, GraphStore, SeriesStore]]:
@@ -89,7 +91,7 @@ class Embedded:
 
 
 @contextmanager
-def backend_for(profile: str, folder: Folder, seed: int) -> Iterator[Backend]:
+def backend_for(profile: str, servers: Sequence[str], folder: Folder) -> Iterator[Backend]:
     """The backend of a profile; what it mounted or started is gone in the end."""
     if profile == profiles.EMBEDDED:
         embedded = Embedded(folder)
@@ -98,4 +100,11 @@ def backend_for(profile: str, folder: Folder, seed: int) -> Iterator[Backend]:
         finally:
             embedded.disks["stores"].close()
         return
-    raise SystemExit(f"expected the profile embedded or servers; got {profile}")
+    from tests.faults.server_backend import Servers
+
+    real = Servers(folder, servers)
+    try:
+        real.start()
+        yield real
+    finally:
+        real.close()

@@ -13,10 +13,9 @@ from tests.faults.clock import JumpingClock
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What every process of a run needs to know. `servers`: addresses by server, none for the embedded profile."""
+    """What every process of a run needs to know. `servers`: addresses by server; none for what is embedded."""
 
     seed: int
-    profile: str
     rate_per_s: float
     batch: int = 60
     sabotage: str = ""

@@ -27,6 +27,7 @@ IDLE_STEPS = 4
 class Order:
     """What to run.
 
+    servers   which of the three the profile "servers" has; embedded stores stand in for the others
     faults    how many to do; minutes: stop earlier after that long (None: no limit)
     eras      stretches at whose end all is drained, so that later reads can look back at what was known then
     workers   ingest processes that share the work
@@ -34,6 +35,7 @@ class Order:
     """
 
     profile: str = profiles.EMBEDDED
+    servers: tuple[str, ...] = profiles.ALL
     faults: int = 200
     seed: int = 7
     minutes: float | None = None
@@ -63,14 +65,24 @@ class Run:
         self.clock = folder.clock
         self.clock_floor_ns = 0
         self.pauses_s = backend.pauses_s
-        count = 1 if order.profile == profiles.EMBEDDED else order.workers
+        count = order.workers if backend.shared else 1
         self.producer = Process(folder, "producer", "tests.faults.producer")
         self.workers = [self._worker(number) for number in range(count)]
+        self.guests: list[Process] = []
+        self._guests = 0
         self.eras: list[Era] = []
 
     def _worker(self, number: int) -> Process:
         name = f"ingest-{number}"
         return Process(self.folder, name, "tests.faults.worker", name)
+
+    def guest(self) -> Process:
+        """One more ingest process, which the caller stops again."""
+        self._guests += 1
+        name = f"guest-{self._guests}"
+        guest = Process(self.folder, name, "tests.faults.worker", name)
+        self.guests.append(guest)
+        return guest
 
     @property
     def disks(self) -> dict[str, SmallDisk]:
@@ -133,7 +145,7 @@ class Run:
 
     def close(self) -> None:
         """End all processes, whatever happened."""
-        for process in (self.producer, *self.workers):
+        for process in (self.producer, *self.workers, *self.guests):
             process.stop()
 
 
@@ -147,15 +159,9 @@ def perform(order: Order, tell: Callable[[str], None]) -> Outcome:
             )
         )
         folder = Folder(path)
-        backend = stack.enter_context(backend_for(order.profile, folder, order.seed))
+        backend = stack.enter_context(backend_for(order.profile, order.servers, folder))
         folder.write_plan(
-            Plan(
-                order.seed,
-                order.profile,
-                order.rate_per_s,
-                sabotage=order.sabotage,
-                servers=backend.addresses,
-            )
+            Plan(order.seed, order.rate_per_s, sabotage=order.sabotage, servers=dict(backend.addresses))  # type: ignore[arg-type]
         )
         folder.clock.set_offset_ns(2 * HOUR_NS)
         up_s = time.monotonic()
@@ -179,7 +185,8 @@ def perform(order: Order, tell: Callable[[str], None]) -> Outcome:
 def _strike_all(run: Run, order: Order, tell: Callable[[str], None]) -> Injector:
     faults = Injector(run, order.seed, run.backend.weights)
     end_s = time.monotonic() + (order.minutes * 60 if order.minutes else float("inf"))
-    run.wait_for_progress(injector.RECOVERY_S)
+    if not run.wait_for_progress(injector.RECOVERY_S):
+        raise SystemExit(f"ingest does not work even without faults: {run.workers[0].complaint()}")
     era = 1
     while len(faults.done) < order.faults and time.monotonic() < end_s:
         run.look_after()
@@ -205,7 +212,7 @@ def _account(run: Run, order: Order, drained: bool) -> Account:
         )  # fmt: skip
     if not drained:
         account.differ("did not drain", f"not idle {DRAIN_S:g} s after the last fault")
-    for process in (run.producer, *run.workers):
+    for process in (run.producer, *run.workers, *run.guests):
         for end in process.ended_by_itself:
             account.differ("process that ended by itself", f"{process.name}: {end}")
     account.count("errors that ingest met and retried", sum(worker.board.errors for worker in run.workers))

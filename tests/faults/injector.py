@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HOUR_NS = 3600 * 10**9
 AIMS = ("storing series", "storing graph", "sending letters", "committing", "polling")
+STORING = ("storing series", "storing graph")
 AIM_S = 4.0
 HELD_TENTHS_S = 100
 RECOVERY_S = 90.0
@@ -84,12 +85,20 @@ def kill_producer(run: Run, rng: random.Random) -> tuple[str, str]:
 
 
 def pause_ingest(run: Run, rng: random.Random) -> tuple[str, str]:
-    """SIGSTOP of an ingest process, sometimes long enough to lose its partitions: a zombie when it wakes."""
-    worker = rng.choice(run.workers)
+    """SIGSTOP of an ingest process, half the times within a call of a store, and for a drawn time.
+
+    On Kafka the longest is longer than a session: others take its partitions over, and it does not know that
+    when it wakes and flushes what it held.
+    """
+    worker, seconds = rng.choice(run.workers), rng.choice(run.pauses_s)
+    if rng.random() < 0.5:
+        trapped(worker, rng, 5, STORING)
+    else:
+        wait_until(lambda: worker.board.phase in STORING, AIM_S, 0.0005)
     hit = worker.pause()
-    time.sleep(rng.choice(run.pauses_s))
+    time.sleep(seconds)
     worker.resume()
-    return worker.name, hit
+    return worker.name, f"{hit}, for {seconds:g} s"
 
 
 def jump_clock(run: Run, rng: random.Random) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Opens the stores of a run: the embedded ones, or the adapters of the three servers."""
+"""Opens the stores of a run: the adapters of the servers that it has, and embedded ones for the rest."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ranvier.ontology.ontology import Ontology, load
 from tests.faults.folder import Board, Folder
 
 EMBEDDED, SERVERS = "embedded", "servers"
+ALL = ("influx", "kafka", "neo4j")
 RETRY_S = 0.3
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ def ontology() -> Ontology:
 def open_log(folder: Folder) -> EventLog:
     """The event log of the run."""
     plan = folder.plan
-    if plan.profile == EMBEDDED:
+    if "kafka" not in plan.servers:
         return SqliteLog(folder.stores / "log.db", clock_ns=folder.clock.now_ns)
     from ranvier.fabric.log.kafka import KafkaConfig, KafkaLog
 
@@ -40,7 +41,7 @@ def open_log(folder: Folder) -> EventLog:
 def open_graph(folder: Folder) -> GraphStore:
     """The graph of the run."""
     plan = folder.plan
-    if plan.profile == EMBEDDED:
+    if "neo4j" not in plan.servers:
         return SqliteGraph(folder.stores / "graph.db", ontology())
     from ranvier.fabric.graph.neo4j import Neo4jConfig, Neo4jGraph
 
@@ -50,7 +51,7 @@ def open_graph(folder: Folder) -> GraphStore:
 def open_series(folder: Folder) -> SeriesStore:
     """The series of the run."""
     plan = folder.plan
-    if plan.profile == EMBEDDED:
+    if "influx" not in plan.servers:
         return DuckdbSeries(folder.stores / "series.duckdb", ontology())
     from ranvier.fabric.series.influx import InfluxConfig, InfluxSeries
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -53,13 +54,13 @@ class ChangedSeries(Broken):
 class OffsetsFirst(Broken):
     """A series store that says where it goes on before it has the data: a crash between the two loses them."""
 
+    between: Callable[[], None] = staticmethod(lambda: time.sleep(0.1))
+
     def write(
         self, reports: Sequence[MeasurementReport], recorded: Any, offsets: Offsets | None = None
     ) -> int:
-        import time
-
         self._inner.write([], [], offsets)
-        time.sleep(0.1)
+        self.between()
         return int(self._inner.write(reports, recorded))
 
 

@@ -34,7 +34,7 @@ COUNTERS = ("RRU.PrbTotDl", "DRB.MeanActiveUeDl", "DRB.EstabAtt", "DRB.UEUnresVo
 LOOK_BACK = 400
 APART = 120
 """How far apart at least two items are of which the later corrects the earlier: never in one batch."""
-BIG_BYTES, HUGE_BYTES = 700_000, 3_000_000
+BIG_BYTES, LARGE_BYTES, HUGE_BYTES = 700_000, 7_000_000, 9_000_000
 _NAME = re.compile(rb"item/(\d+)(?!\d)")
 
 
@@ -85,12 +85,14 @@ def element(number: int) -> str:
 class Stream:
     """Generates the items in order. `item(n)` looks again at what `take` has passed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, oversize: bool = False) -> None:
+        self._large = LARGE if oversize else LARGE[:1]
         self._rng = random.Random(seed)
         self._number = 0
         self._regular = 0
         self._held: list[tuple[int, int, MeasurementReport]] = []
         self._reports: deque[tuple[int, MeasurementReport]] = deque(maxlen=LOOK_BACK)
+        self._last_said: dict[tuple[str, str, int], int] = {}
         self._changes: deque[tuple[int, TopologyChange]] = deque(maxlen=LOOK_BACK)
         self._handovers: dict[int, tuple[int, int]] = {}
         self._opening: Iterator[TopologyChange] = self._network()
@@ -155,6 +157,7 @@ class Stream:
     def _report(self, kind: str, report: MeasurementReport) -> Item:
         named = msgspec.structs.replace(report, source=name_of(self._number))
         self._reports.append((self._number, named))
+        self._last_said[_point_of(named)] = self._number
         return Item(self._number, kind, named)
 
     def _regular_report(self) -> Item:
@@ -167,7 +170,10 @@ class Stream:
         return self._regular_report()
 
     def _earlier_report(self) -> MeasurementReport | None:
-        known = [each for number, each in self._reports if number <= self._number - APART]
+        """One of which nothing was said within a batch: two values of one time of recording have no order."""
+        known = [
+            each for _, each in self._reports if self._last_said[_point_of(each)] <= self._number - APART
+        ]
         return self._rng.choice(known) if known else None
 
     def _resent_report(self) -> Item:
@@ -295,9 +301,13 @@ class Stream:
         """The kinds of bad records in turn."""
         self._bad += 1
         rarely, round_ = self._bad % RARELY == 0, self._bad // RARELY
-        kind, make = LARGE[round_ % len(LARGE)] if rarely else BAD[self._bad % len(BAD)]
+        kind, make = self._large[round_ % len(self._large)] if rarely else BAD[self._bad % len(BAD)]
         made = make(self._number, self._next_report())
         return replace(made, number=self._number, kind=kind)
+
+
+def _point_of(report: MeasurementReport) -> tuple[str, str, int]:
+    return report.origin, report.object_id, report.start_ns
 
 
 def _raw(number: int, topic: str, raw: bytes, bad: str, huge: bool = False) -> Item:
@@ -374,9 +384,13 @@ BAD: tuple[tuple[str, MakeBad], ...] = (
         "properties", lambda at: NodeChange(cell(2), "NRCellDU", at, {"tilt": 2**63}))),
     ("not text", _unspeakable),
 )  # fmt: skip
-RARELY = 40
+RARELY = 60
 LARGE: tuple[tuple[str, MakeBad], ...] = (
     ("big", lambda n, _: _raw(n, M, name_of(n).encode() + b"/" + b"x" * BIG_BYTES, "CloudEvent")),
+    (
+        "large",
+        lambda n, _: _raw(n, M, name_of(n).encode() + b"/" + b"x" * LARGE_BYTES, "expected", huge=True),
+    ),
     ("huge", lambda n, _: _raw(n, M, name_of(n).encode() + b"/" + b"x" * HUGE_BYTES, "expected", huge=True)),
 )
 """One bad item in `RARELY`, so that the log stays small."""
