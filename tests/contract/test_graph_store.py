@@ -18,15 +18,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ranvier.fabric.graph.neo4j import Neo4jConfig, Neo4jGraph
 from ranvier.fabric.graph.sqlite import SqliteGraph
 from ranvier.fabric.ports import FOREVER_NS, GraphStore
 from ranvier.fabric.snapshot import Node
 from ranvier.fabric.topology_change import NodeChange, RelationChange, TopologyChange
 from ranvier.ontology.errors import InputError, OntologyError, StoreError
 from ranvier.ontology.ontology import ObjectClass, Ontology, RelationType, load
+from tests.servers import connect
+
+
+def _neo4j(folder: Path, ontology: Ontology) -> GraphStore:
+    """One database serves all tests: each folder is a space of its own in it."""
+    config = Neo4jConfig(**connect.address("neo4j"), space=str(folder), pool_size=8)
+    return Neo4jGraph(config, ontology)
+
 
 FACTORIES: dict[str, Callable[[Path, Ontology], GraphStore]] = {
     "sqlite": lambda folder, ontology: SqliteGraph(folder / "graph.sqlite", ontology),
+    "neo4j": _neo4j,
 }
 NOW = FOREVER_NS
 WHOSE = ("default", "default")
@@ -67,7 +77,7 @@ ONTOLOGY = SmallOntology(
 )
 
 
-@pytest.fixture(params=sorted(FACTORIES))
+@pytest.fixture(params=connect.parameters(FACTORIES))
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], GraphStore]]:
     """Opens stores; the same name opens the same store again."""
     opened: list[GraphStore] = []
@@ -530,7 +540,7 @@ def test_the_class_of_a_known_node_stands_above_its_name(store: GraphStore) -> N
         store.apply([serves("left", "UE=1", 0)], 200)
 
 
-@pytest.mark.parametrize("adapter", sorted(FACTORIES))
+@pytest.mark.parametrize("adapter", connect.parameters(FACTORIES))
 def test_the_shipped_ontology_lets_a_cell_serve_a_ue(adapter: str, tmp_path: Path) -> None:
     store = FACTORIES[adapter](tmp_path, load())
     du = "SubNetwork=1,ManagedElement=1,GNBDUFunction=1,NRCellDU=1"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-from ranvier.fabric.graph.names import Names
 from ranvier.fabric.graph.timeline import (
     BY_SOURCE,
     BY_TARGET,
@@ -20,6 +19,28 @@ from ranvier.fabric.graph.timeline import (
 )
 from ranvier.fabric.topology_change import NodeChange, RelationChange, Scalar, TopologyChange
 from ranvier.ontology.ontology import Ontology
+
+
+class Naming(Protocol):
+    """Numbers for names: of the embedded store for good, of a server's adapter within one batch."""
+
+    def scope(self, tenant: str, network: str) -> int:
+        """The number of a tenant's network."""
+        ...
+
+    def category(self, scope: int, kind: str, name: str) -> int:
+        """The number of a node class (kind "node") or a relation (kind "relation") within a scope."""
+        ...
+
+    def entities(self, wanted: Sequence[tuple[int, str]]) -> tuple[list[int], set[int]]:
+        """The number of each (scope, node id), and which of them are known to be new."""
+        ...
+
+    def slots(
+        self, wanted: Sequence[tuple[int, int, int]], new_entities: Set[int]
+    ) -> tuple[list[int], set[int]]:
+        """The number of each relation's slot (category, a, b), and which of them are known to be new."""
+        ...
 
 
 class Claim(NamedTuple):
@@ -43,7 +64,7 @@ _Draft = tuple[tuple[int, int, int] | None, int, int, State, int, bytes]
 
 
 def resolve(
-    changes: Sequence[TopologyChange], names: Names, ontology: Ontology
+    changes: Sequence[TopologyChange], names: Naming, ontology: Ontology
 ) -> tuple[list[Claim], set[int]]:
     """The claims of `changes` in their order, and those of their slots that did not exist before."""
     scope_of = {whose: names.scope(*whose) for whose in {(c.tenant, c.network) for c in changes}}
@@ -73,7 +94,7 @@ def resolve(
     return claims, new_slots | {-entity for entity in new_entities}
 
 
-def _node(change: NodeChange, scope: int, names: Names, entity: int) -> _Draft:
+def _node(change: NodeChange, scope: int, names: Naming, entity: int) -> _Draft:
     if change.op == "remove":
         return None, change.valid_from_ns, REMOVE, State(0, entity, 0, 0), UNCONDITIONAL, b""
     digest, body = _digest(change.properties)

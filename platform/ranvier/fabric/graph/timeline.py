@@ -90,3 +90,26 @@ def splice(old: Sequence[Run], pieces: Sequence[tuple[int, int, State | None]]) 
         else:
             joined.append(part)
     return joined
+
+
+def overruled(new: Assertion, said: Iterable[Assertion], matching: int) -> list[Assertion]:
+    """Which of the standing assertions of an instant fall to `new`, which is recorded after them.
+
+    At one instant the latest recorded upsert stands, and a removal of it after it.
+    """
+    return [
+        other
+        for other in said
+        if other.op == UPSERT and (new.op == UPSERT or clears(new.state, other.state, matching))
+    ]
+
+
+def revised(old: Sequence[Run], stretch: Sequence[Assertion], until_ns: int, matching: int) -> list[Run]:
+    """The runs that replace `old` when a late assertion, the first of `stretch`, has been said.
+
+    `stretch` holds the standing assertions from that instant to `until_ns`, the next upsert; `old` the runs
+    from the last that began before it to the first that begins at `until_ns`.
+    """
+    at_ns = stretch[0].at_ns
+    prior = next((run.state for run in old if run.from_ns < at_ns <= run.to_ns), None)
+    return splice(old, runs(prior, stretch, until_ns, matching))

@@ -150,11 +150,8 @@ class Writer:
         self.flush()
         until = self._next_upsert(slot, new.at_ns)
         old = self._current(slot, self._start_before(slot, new.at_ns), until, "")
-        prior = next((fact.state for fact in old if fact.valid_from < new.at_ns <= fact.valid_to), None)
         stretch = self._live_between(slot, new.at_ns, until)
-        wanted = timeline.splice(
-            [fact.run for fact in old], timeline.runs(prior, stretch, until, claim.matching)
-        )
+        wanted = timeline.revised([fact.run for fact in old], stretch, until, claim.matching)
         altered = self._replace(slot, old, wanted)
         self.flush()
         self._tails.drop(slot)
@@ -162,17 +159,12 @@ class Writer:
         return altered
 
     def _overrule(self, claim: Claim, said: list[Assertion]) -> None:
-        """At one instant the latest recorded upsert stands, and a removal of it after it."""
-        new = claim.assertion
-        for other in said:
-            if other.op == UPSERT and (
-                new.op == UPSERT or timeline.clears(new.state, other.state, claim.matching)
-            ):
-                self._connection.execute(
-                    "UPDATE assertion SET live = 0 WHERE slot = ? AND at_ns = ? AND op = ?"
-                    " AND category = ? AND a = ? AND b = ? AND digest = ?",
-                    (claim.slot, other.at_ns, other.op, *other.state),
-                )
+        for other in timeline.overruled(claim.assertion, said, claim.matching):
+            self._connection.execute(
+                "UPDATE assertion SET live = 0 WHERE slot = ? AND at_ns = ? AND op = ?"
+                " AND category = ? AND a = ? AND b = ? AND digest = ?",
+                (claim.slot, other.at_ns, other.op, *other.state),
+            )
 
     def _replace(self, slot: int, old: list[Fact], wanted: list[Run]) -> bool:
         kept = {fact.run for fact in old} & set(wanted)
