@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import fabric, lag, page, report, restart, twin
+from bench import fabric, lag, page, report, restart, servers, twin
 from bench.process import ROOT
 from bench.report import Section
 
@@ -26,6 +26,7 @@ CHAPTERS: dict[str, Callable[[bool], Section]] = {
     "lag": lag.section,
     "restart": restart.section,
     "page": page.section,
+    "servers": servers.section,
 }
 QUICK = ["ingest", "graph", "twin", "lag", "restart"]
 
