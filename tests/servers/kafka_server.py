@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.servers.failure import ServerError
 from tests.servers.ports import LOOPBACK
 from tests.servers.recipes import KAFKA
-from tests.servers.server import Address, Server, java_command
+from tests.servers.server import QUICK, Address, Server, java_command
 from tests.servers.wire import receive
 
 CLUSTER_ID = base64.urlsafe_b64encode(b"ranvier's tests!").decode().rstrip("=")
@@ -62,6 +62,7 @@ class KafkaServer(Server):
     """Kafka on loopback, unencrypted. Its controller listens one port above its clients' port.
 
     advertised_port: the port that clients are sent to, where a proxy stands before the broker.
+    quick: start with less work, and serve with more.
     """
 
     recipe = KAFKA
@@ -70,11 +71,13 @@ class KafkaServer(Server):
     def __init__(
         self, folder: Path, port: int, *, data_folder: Path | None = None,
         controller_port: int | None = None, advertised_port: int | None = None, heap_mb: int = 512,
+        quick: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(folder, port, data_folder)
         self.controller_port = controller_port or port + 1
         self.advertised_port = advertised_port or port
         self.heap_mb = heap_mb
+        self._flags = ["-XX:+UseG1GC", *(QUICK if quick else []), self._logging_flag]
 
     def address(self) -> Address:
         return {"bootstrap": f"{LOOPBACK}:{self.advertised_port}"}
@@ -94,8 +97,7 @@ class KafkaServer(Server):
             self._format()
 
     def command(self) -> list[str]:
-        flags = ["-XX:+UseG1GC", self._logging_flag]
-        return java_command(KAFKA, self.heap_mb, flags, "kafka.Kafka", str(self._settings))
+        return java_command(KAFKA, self.heap_mb, self._flags, "kafka.Kafka", str(self._settings))
 
     def answers(self) -> bool:
         """Whether it names itself in its metadata: only then has its controller let it serve."""
@@ -117,7 +119,7 @@ class KafkaServer(Server):
         return f"-Dlog4j2.configurationFile={self.folder / 'logging.properties'}"
 
     def _format(self) -> None:
-        flags = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", self._logging_flag]
+        flags = ["-XX:+UseSerialGC", *QUICK, self._logging_flag]
         arguments = ["format", "--standalone", "--cluster-id", CLUSTER_ID, "--config", str(self._settings)]
         command = java_command(KAFKA, 128, flags, "kafka.tools.StorageTool", *arguments)
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)

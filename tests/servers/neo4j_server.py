@@ -8,7 +8,7 @@ from tests.servers.bolt import Bolt, BoltFailure
 from tests.servers.failure import ServerError
 from tests.servers.ports import LOOPBACK
 from tests.servers.recipes import NEO4J
-from tests.servers.server import Address, Server, java_command
+from tests.servers.server import QUICK, Address, Server, java_command
 
 USER = "neo4j"
 FIRST_PASSWORD = "neo4j"  # what every new server has; it serves nothing until it is changed
@@ -47,6 +47,7 @@ class Neo4jServer(Server):
     """Neo4j on loopback, Bolt only, unencrypted, with a password of its folder. After a kill it recovers.
 
     advertised_port: the port that clients are sent to, where a proxy stands before the server.
+    quick: start with less work, and serve with more.
     """
 
     recipe = NEO4J
@@ -54,11 +55,12 @@ class Neo4jServer(Server):
 
     def __init__(
         self, folder: Path, port: int, *, data_folder: Path | None = None, advertised_port: int | None = None,
-        heap_mb: int = 768, page_cache_mb: int = 128,
+        heap_mb: int = 768, page_cache_mb: int = 128, quick: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(folder, port, data_folder)
         self.advertised_port = advertised_port or port
         self.heap_mb, self.page_cache_mb = heap_mb, page_cache_mb
+        self._flags = [*FLAGS, *(QUICK if quick else [])]
 
     def address(self) -> Address:
         return {
@@ -86,7 +88,9 @@ class Neo4jServer(Server):
 
     def command(self) -> list[str]:
         arguments = [f"--home-dir={self.folder}", f"--config-dir={self.folder / 'conf'}"]
-        return java_command(NEO4J, self.heap_mb, FLAGS, "org.neo4j.server.CommunityEntryPoint", *arguments)
+        return java_command(
+            NEO4J, self.heap_mb, self._flags, "org.neo4j.server.CommunityEntryPoint", *arguments
+        )
 
     def answers(self) -> bool:
         """Whether it runs a query for its user; a new server is given its password first."""

@@ -46,10 +46,14 @@ class Process:
 
     def running(self) -> bool:
         """Whether it is there, as a process that still can do anything."""
-        with suppress(ChildProcessError):  # where another started it, that one waits for it
-            os.waitpid(self.pid, os.WNOHANG)  # else a child that ended would stay, as a zombie
         stat = _stat(self.pid)
-        return bool(stat) and stat[0] not in "ZX" and int(stat[BORN]) == self.born_ticks
+        if not stat or int(stat[BORN]) != self.born_ticks:
+            return False
+        if stat[0] in "ZX":
+            with suppress(ChildProcessError):  # where another started it, that one waits for it
+                os.waitpid(self.pid, os.WNOHANG)
+            return False
+        return True
 
     def signal(self, number: int) -> bool:
         """Send it a signal; whether it was still there to get it."""

@@ -170,6 +170,10 @@ class Server(ABC):
         return "".join(f" {log} ends with:{last_lines(log)}" for log in self.logs() if log.exists())
 
 
+# Neo4j is up after half the work; what runs for long is slower for it.
+QUICK = ["-XX:TieredStopAtLevel=1"]
+
+
 def java_command(recipe: Recipe, heap_mb: int, flags: list[str], main: str, *arguments: str) -> list[str]:
     """The command of a Java program on the jars of that server, and on no others."""
     return [

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,23 +25,29 @@ FACTORIES: dict[str, Callable[[Path, int], Server]] = {
     "neo4j": Neo4jServer,
     "influx": InfluxServer,
 }
+QUICK: dict[str, Callable[[Path, int], Server]] = {
+    **FACTORIES,
+    "kafka": partial(KafkaServer, quick=True),
+    "neo4j": partial(Neo4jServer, quick=True),
+}
 DEFAULT_PORTS = {"kafka": 29092, "neo4j": 27687, "influx": 28086}
 
 
 class Together:
-    """Servers by name, each in a folder of its own."""
+    """Servers by name, each in a folder of its own. quick: ready with less work, slower in the long run."""
 
-    def __init__(self, folder: Path, ports: Mapping[str, int]) -> None:
+    def __init__(self, folder: Path, ports: Mapping[str, int], quick: bool = False) -> None:
         self.folder = Path(folder).resolve()
         self.file = self.folder / "servers.json"
         self.settings_file = self.folder / "ranvier.toml"
-        self.servers = {name: FACTORIES[name](self.folder / name, port) for name, port in ports.items()}
+        factories = QUICK if quick else FACTORIES
+        self.servers = {name: factories[name](self.folder / name, port) for name, port in ports.items()}
 
     @classmethod
     def on_free_ports(cls, folder: Path, names: Iterable[str]) -> Together:
-        """Those servers, on ports that are free now."""
+        """Those servers, on ports that are free now, for a short life."""
         wanted = list(names)
-        return cls(folder, dict(zip(wanted, free_ports(len(wanted)), strict=True)))
+        return cls(folder, dict(zip(wanted, free_ports(len(wanted)), strict=True)), quick=True)
 
     def up(self) -> None:
         """Start what does not run yet, all at once, and write where everything is."""
