@@ -15,7 +15,8 @@ from tests.faults import profiles, report
 from tests.faults.harness import Order, perform
 from tests.faults.sabotage import SABOTAGES
 
-GAPS_S = {profiles.EMBEDDED: 0.5, profiles.SERVERS: 2.0}
+GAPS_S = {profiles.EMBEDDED: 0.5, profiles.SERVERS: 1.0}
+RATES_PER_S = {profiles.EMBEDDED: 150.0, profiles.SERVERS: 60.0}
 
 
 def main() -> int:
@@ -32,14 +33,14 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, help="stop striking after so long")
     parser.add_argument("--workers", type=int, default=2, help="ingest processes (embedded: always one)")
     parser.add_argument("--eras", type=int, default=3, help="stretches that end drained")
-    parser.add_argument("--rate", type=float, default=150.0, help="items of the stream a second")
+    parser.add_argument("--rate", type=float, help="items of the stream a second")
     parser.add_argument("--gap", type=float, help="mean seconds between a recovery and the next fault")
     parser.add_argument("--sabotage", choices=sorted(SABOTAGES), default="", help="break ingest on purpose")
     parser.add_argument("--json", type=Path, help="write the log of faults and the counts there")
     given = parser.parse_args()
     order = Order(
         profile=given.profile, servers=tuple(given.servers.split(",")), faults=given.faults, seed=given.seed,
-        minutes=given.minutes, eras=given.eras, workers=given.workers, rate_per_s=given.rate,
+        minutes=given.minutes, eras=given.eras, workers=given.workers, rate_per_s=given.rate or RATES_PER_S[given.profile],
         gap_s=GAPS_S[given.profile] if given.gap is None else given.gap, sabotage=given.sabotage,
     )  # fmt: skip
     begun_s = time.monotonic()

@@ -30,6 +30,7 @@ class LogContent:
     reports   good reports with the record that brought each; changes: likewise, by partition and in order
     bad       the records that must be refused, by the name of their dead letter, with the item
     letters   the records of the dead-letter topic
+    items     what was sent, whatever became of it
     """
 
     reports: list[tuple[Record, MeasurementReport]] = field(default_factory=list)
@@ -37,6 +38,7 @@ class LogContent:
     bad: dict[str, tuple[Record, Item]] = field(default_factory=dict)
     letters: list[Record] = field(default_factory=list)
     ends: dict[tuple[str, int], int] = field(default_factory=dict)
+    items: list[Item] = field(default_factory=list)
 
 
 def records_of(log: EventLog, topic: str) -> Iterator[Record]:
@@ -57,7 +59,7 @@ def look(
     """Read the log, and compare it with the items that were acknowledged."""
     stream = Stream(seed)
     items = [stream.next() for _ in range(acknowledged)]
-    content, times = LogContent(), Counter[int]()
+    content, times = LogContent(items=items), Counter[int]()
     first_seen: dict[tuple[str, str], list[int]] = defaultdict(list)
     for topic in GROUPS:
         content.ends.update(log.offsets(topic))

@@ -55,7 +55,7 @@ def open_series(folder: Folder) -> SeriesStore:
         return DuckdbSeries(folder.stores / "series.duckdb", ontology())
     from ranvier.fabric.series.influx import InfluxConfig, InfluxSeries
 
-    return InfluxSeries(InfluxConfig(**plan.servers["influx"], prefix=plan.prefix + "."), ontology())
+    return InfluxSeries(InfluxConfig(**plan.servers["influx"], prefix=plan.prefix), ontology())
 
 
 def patiently(make: Callable[[], T], board: Board) -> T:

@@ -32,6 +32,7 @@ PERIOD_NS = 10 * S
 CELLS, UES, SITES = 24, 40, 8
 COUNTERS = ("RRU.PrbTotDl", "DRB.MeanActiveUeDl", "DRB.EstabAtt", "DRB.UEUnresVolDl")
 LOOK_BACK = 400
+TRIES = 8
 APART = 120
 """How far apart at least two items are of which the later corrects the earlier: never in one batch."""
 BIG_BYTES, LARGE_BYTES, HUGE_BYTES = 700_000, 7_000_000, 9_000_000
@@ -171,10 +172,11 @@ class Stream:
 
     def _earlier_report(self) -> MeasurementReport | None:
         """One of which nothing was said within a batch: two values of one time of recording have no order."""
-        known = [
-            each for _, each in self._reports if self._last_said[_point_of(each)] <= self._number - APART
-        ]
-        return self._rng.choice(known) if known else None
+        for _ in range(TRIES):
+            each = self._rng.choice(self._reports)[1] if self._reports else None
+            if each is not None and self._last_said[_point_of(each)] <= self._number - APART:
+                return each
+        return None
 
     def _resent_report(self) -> Item:
         earlier = self._earlier_report()
