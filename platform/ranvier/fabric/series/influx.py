@@ -19,13 +19,13 @@ from collections.abc import Sequence
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.ports import Health, Offsets, SeriesFrame, SeriesQuery
 from ranvier.fabric.series import (
-    downsampling,
     influx_buckets,
     influx_health,
     influx_listing,
     influx_progress,
     influx_reading,
     influx_versions,
+    influx_windows,
 )
 from ranvier.fabric.series.influx_client import InfluxClient
 from ranvier.fabric.series.influx_config import InfluxConfig
@@ -103,7 +103,9 @@ class InfluxSeries:
 
     def downsample(self, query: SeriesQuery, period_ns: int) -> SeriesFrame:
         """One value for each object, quantity and period, as the ontology aggregates the quantity."""
-        return downsampling.downsample(self.read, self._ontology, query, period_ns)
+        bucket = self._config.bucket(OBSERVED)
+        sources = influx_windows.Sources(bucket, self._client.flux, self._select, self._ontology)
+        return influx_windows.downsample(sources, query, period_ns)
 
     def series(
         self, tenant: str, network: str, cursor: str | None = None, limit: int = 100
