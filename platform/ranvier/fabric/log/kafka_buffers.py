@@ -85,8 +85,8 @@ class Buffers:
     def _order(self, max_records: int) -> list[Place]:
         """The shortest first; where there is not one record for each, another one is first each time."""
         waiting = {place: len(queue) for place, queue in self._queues.items() if len(queue)}
-        order = sorted(waiting, key=lambda place: (waiting[place], place))
-        if max_records < len(order):
+        if max_records < len(waiting):
+            order = sorted(waiting)
             self._turn = (self._turn + 1) % len(order)
             return order[self._turn :] + order[: self._turn]
-        return order
+        return sorted(waiting, key=lambda place: (waiting[place], place))
