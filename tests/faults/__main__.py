@@ -7,6 +7,7 @@ python -m tests.faults --faults 20 --profile embedded
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -31,7 +32,8 @@ def main() -> int:
         "--servers", default=",".join(profiles.ALL), help="which of them; others are embedded"
     )
     parser.add_argument("--minutes", type=float, help="stop striking after so long")
-    parser.add_argument("--workers", type=int, default=2, help="ingest processes (embedded: always one)")
+    parser.add_argument("--workers", type=int, default=3, help="ingest processes (embedded: always one)")
+    parser.add_argument("--no-platform", action="store_true", help="none of them is `ranvier ingest` itself")
     parser.add_argument("--eras", type=int, default=3, help="stretches that end drained")
     parser.add_argument("--rate", type=float, help="items of the stream a second")
     parser.add_argument("--gap", type=float, help="mean seconds between a recovery and the next fault")
@@ -40,9 +42,12 @@ def main() -> int:
     given = parser.parse_args()
     order = Order(
         profile=given.profile, servers=tuple(given.servers.split(",")), faults=given.faults, seed=given.seed,
-        minutes=given.minutes, eras=given.eras, workers=given.workers, rate_per_s=given.rate or RATES_PER_S[given.profile],
+        minutes=given.minutes, eras=given.eras, workers=given.workers, platform=not given.no_platform,
+        rate_per_s=given.rate or RATES_PER_S[given.profile],
         gap_s=GAPS_S[given.profile] if given.gap is None else given.gap, sabotage=given.sabotage,
     )  # fmt: skip
+    # Servers and mounts are the run's own: an end by SIGTERM takes them away like any other.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     begun_s = time.monotonic()
 
     def tell(line: str) -> None:

@@ -71,6 +71,7 @@ class Folder:
 PHASES = (
     "starting", "idle", "polling", "storing series", "storing graph", "sending letters", "committing",
     "looking back", "publishing", "waiting after an error", "ended",
+    "ranvier ingest",
 )  # fmt: skip
 _BOARD_BYTES = 4 + 4 * 8
 

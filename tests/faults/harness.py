@@ -9,17 +9,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults import injector, profiles
+from tests.faults import profiles
 from tests.faults.account import Account
 from tests.faults.backends import Backend, backend_for
 from tests.faults.disk import SmallDisk
 from tests.faults.folder import Folder, Plan
 from tests.faults.injector import HOUR_NS, Fault, Injector
-from tests.faults.processes import Process, wait_until
+from tests.faults.processes import PlatformIngest, Process, wait_until
 from tests.faults.producer import Journal
 from tests.faults.verify import Era, Stores, verify
 
 DRAIN_S = 300.0
+START_S = 300.0
 IDLE_STEPS = 4
 
 
@@ -30,7 +31,8 @@ class Order:
     servers   which of the three the profile "servers" has; embedded stores stand in for the others
     faults    how many to do; minutes: stop earlier after that long (None: no limit)
     eras      stretches at whose end all is drained, so that later reads can look back at what was known then
-    workers   ingest processes that share the work
+    workers   ingest processes that share the work; one of them is the platform's own command where
+              `platform` says so and the stores can be shared
     rate_per_s  items of the stream each second
     """
 
@@ -40,7 +42,8 @@ class Order:
     seed: int = 7
     minutes: float | None = None
     eras: int = 3
-    workers: int = 2
+    workers: int = 3
+    platform: bool = True
     rate_per_s: float = 150.0
     gap_s: float = 0.5
     sabotage: str = ""
@@ -66,21 +69,25 @@ class Run:
         self.clock_floor_ns = 0
         self.pauses_s = backend.pauses_s
         count = order.workers if backend.shared else 1
-        self.producer = Process(folder, "producer", "tests.faults.producer")
+        self.producer = Process(folder, "producer", "tests.faults.producer", str(folder.path))
         self.workers = [self._worker(number) for number in range(count)]
         self.guests: list[Process] = []
         self._guests = 0
         self.eras: list[Era] = []
 
     def _worker(self, number: int) -> Process:
-        name = f"ingest-{number}"
-        return Process(self.folder, name, "tests.faults.worker", name)
+        if self.backend.shared and number == self.order.workers - 1 and self.order.platform:
+            return PlatformIngest(self.folder, "ranvier-ingest")
+        return self._watched(f"ingest-{number}")
+
+    def _watched(self, name: str) -> Process:
+        return Process(self.folder, name, "tests.faults.worker", str(self.folder.path), name)
 
     def guest(self) -> Process:
         """One more ingest process, which the caller stops again."""
         self._guests += 1
         name = f"guest-{self._guests}"
-        guest = Process(self.folder, name, "tests.faults.worker", name)
+        guest = self._watched(name)
         self.guests.append(guest)
         return guest
 
@@ -185,7 +192,7 @@ def perform(order: Order, tell: Callable[[str], None]) -> Outcome:
 def _strike_all(run: Run, order: Order, tell: Callable[[str], None]) -> Injector:
     faults = Injector(run, order.seed, run.backend.weights)
     end_s = time.monotonic() + (order.minutes * 60 if order.minutes else float("inf"))
-    if not run.wait_for_progress(injector.RECOVERY_S):
+    if not run.wait_for_progress(START_S):
         raise SystemExit(f"ingest does not work even without faults: {run.workers[0].complaint()}")
     era = 1
     while len(faults.done) < order.faults and time.monotonic() < end_s:

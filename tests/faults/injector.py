@@ -49,7 +49,7 @@ Strike = Callable[["Run", random.Random], tuple[str, str]]
 def kill_ingest(run: Run, rng: random.Random) -> tuple[str, str]:
     """`kill -9` of an ingest process: before or after a step of its work, or at any moment."""
     worker, how = rng.choice(run.workers), rng.random()
-    if how < 0.6:
+    if how < 0.6 and worker.watched:
         hit = trapped(worker, rng)
     elif how < 0.9:
         time.sleep(rng.random() * 0.5)
@@ -91,7 +91,9 @@ def pause_ingest(run: Run, rng: random.Random) -> tuple[str, str]:
     when it wakes and flushes what it held.
     """
     worker, seconds = rng.choice(run.workers), rng.choice(run.pauses_s)
-    if rng.random() < 0.5:
+    if not worker.watched:
+        time.sleep(rng.random())
+    elif rng.random() < 0.5:
         trapped(worker, rng, 5, STORING)
     else:
         wait_until(lambda: worker.board.phase in STORING, AIM_S, 0.0005)

@@ -24,9 +24,12 @@ STOP_S = 30.0
 class Process:
     """One of ours, with its board and what it complained of."""
 
+    watched = True
+    """Whether it tells on its board what it does."""
+
     def __init__(self, folder: Folder, name: str, module: str, *arguments: str) -> None:
         self.folder, self.name = folder, name
-        self._command = [sys.executable, "-m", module, str(folder.path), *arguments]
+        self._command = [sys.executable, "-m", module, *arguments]
         self._complaints = folder.path / f"{name}.errors"
         self.paused = False
         self.wanted = True
@@ -39,8 +42,15 @@ class Process:
         self.board.enter("starting")
         with self._complaints.open("ab") as complaints:
             return subprocess.Popen(
-                self._command, stdout=complaints, stderr=complaints, cwd=ROOT, env=ENVIRONMENT
+                self._command,
+                stdout=complaints,
+                stderr=complaints,
+                cwd=ROOT,
+                env={**ENVIRONMENT, **self._environment()},
             )
+
+    def _environment(self) -> dict[str, str]:
+        return {}
 
     @property
     def pid(self) -> int:
@@ -103,6 +113,38 @@ class Process:
             ]
             return lines[-1][:400] if lines else ""
         return ""
+
+
+class PlatformIngest(Process):
+    """The platform's own command, `ranvier ingest`: nothing of ours within it."""
+
+    watched = False
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        super().__init__(folder, name, "ranvier.gateway.cli.main", "ingest")
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        started = super()._start()
+        self.board.enter("ranvier ingest")
+        return started
+
+    def _environment(self) -> dict[str, str]:
+        return platform_settings(self.folder)
+
+
+def platform_settings(folder: Folder) -> dict[str, str]:
+    """The platform's settings, as environment variables, for the servers of a run."""
+    plan = folder.plan
+    given = {
+        f"RANVIER_SERVERS__{server}__{name}".upper(): value
+        for server, address in plan.servers.items()
+        for name, value in address.items()
+    }
+    return {
+        **given, "RANVIER_PROFILE": "servers", "RANVIER_STORE__FOLDER": str(folder.path / "platform"),
+        "RANVIER_SERVERS__KAFKA__PREFIX": plan.prefix + ".", "RANVIER_SERVERS__NEO4J__SPACE": plan.prefix,
+        "RANVIER_SERVERS__INFLUX__PREFIX": plan.prefix,
+    }  # fmt: skip
 
 
 def wait_until(condition: object, timeout_s: float, pause_s: float = 0.05) -> bool:

@@ -85,7 +85,8 @@ def half_open(run: Run, rng: random.Random) -> tuple[str, str]:
 
 def rebalance_in_flush(run: Run, rng: random.Random) -> tuple[str, str]:
     """An ingest process joins or leaves while another is held inside a call of a store."""
-    flushing, other = rng.sample(run.workers, 2)
+    flushing = rng.choice([worker for worker in run.workers if worker.watched])
+    other = rng.choice([worker for worker in run.workers if worker is not flushing])
     hit = trapped(flushing, rng, 40, STORING)
     if rng.random() < 0.5:
         guest = run.guest()
