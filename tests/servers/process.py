@@ -7,7 +7,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,11 +48,14 @@ class Process:
         stat = _stat(self.pid)
         if not stat or int(stat[BORN]) != self.born_ticks:
             return False
-        if stat[0] in "ZX":
-            with suppress(ChildProcessError):  # where another started it, that one waits for it
-                os.waitpid(self.pid, os.WNOHANG)
-            return False
-        return True
+        return self._still_ending() if stat[0] in "ZX" else True
+
+    def _still_ending(self) -> bool:
+        """Whether threads of it are still there, with its memory and its ports, though its first one is gone."""
+        try:
+            return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
+        except ChildProcessError:  # another started it, and waits for it
+            return len(_threads(self.pid)) > 1
 
     def signal(self, number: int) -> bool:
         """Send it a signal; whether it was still there to get it."""
@@ -96,5 +98,12 @@ class Process:
 def _stat(pid: int) -> list[str]:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return os.listdir(f"/proc/{pid}/task")
     except OSError:
         return []
