@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -155,7 +155,7 @@ class GraphExport:
     def _change(self, slot: int, assertion: Assertion) -> TopologyChange:
         at_ns, op, state = assertion
         properties = self._properties(slot, state.digest)
-        name = "upsert" if op == UPSERT else "remove"
+        name: Literal["upsert", "remove"] = "upsert" if op == UPSERT else "remove"
         if slot < 0:
             scope, node_id = self._entity(state.a)
             tenant, network = self._owners[scope]

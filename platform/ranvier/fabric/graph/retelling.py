@@ -16,7 +16,11 @@ What held at an instant, as known from one time of knowledge to the next, is a c
   t, or what was stood on an upsert at the same instant, which is above removals.
 - Only where several upserts contradict each other at one instant does the order of telling matter. They are
   told in the order in which the beliefs about that instant show them, those that nobody ever saw just before
-  the one that overruled them, and the outcome is checked by telling it.
+  one that overruled them, and the outcome is checked by telling it.
+
+So at every time of knowledge the second store believes the same of every instant. One thing is not kept: where
+what was said and unsaid within one batch made the first store record a fact anew that it believed before and
+after, the second store may date that fact from when it was first believed.
 """
 
 from __future__ import annotations
@@ -223,7 +227,7 @@ def _contradicting(
 def _followed(
     instant: Sequence[Said], stretches: Sequence[_Stretch], matching: int
 ) -> list[Telling] | None:  # fmt: skip
-    """Follow the beliefs: tell what each change shows; what nobody saw, just before the last upsert told."""
+    """Follow the beliefs: tell what each change shows, and what nobody saw where it shows least."""
     told, left = _Instant(matching), [each.assertion for each in instant]
     tellings: list[Telling] = []
     for since, prior, state in stretches:
@@ -235,13 +239,30 @@ def _followed(
         told.tell(shown)
         left.remove(shown)
         tellings.append(Telling(since, shown))
-    last = max((n for n, each in enumerate(tellings) if each.assertion.op == UPSERT), default=None)
-    if last is None and left:
-        return None
-    if last is not None:
-        unseen = sorted(left, key=lambda each: each.op)
-        tellings[last:last] = [Telling(tellings[last].recorded_at, each) for each in unseen]
+    for unseen in sorted(left, key=lambda each: each.op):
+        tellings = _with_unseen(tellings, unseen, stretches, matching)
     return tellings if _holds(tellings, instant, stretches, matching) else None
+
+
+def _with_unseen(
+    tellings: list[Telling], unseen: Assertion, stretches: Sequence[_Stretch], matching: int
+) -> list[Telling]:
+    """With one more just before another of the same time: where it has no effect, or one that ends at once."""
+    best, place = 2, 0
+    for number, each in enumerate(tellings):
+        told = _Instant(matching)
+        for before in tellings[:number]:
+            told.tell(before.assertion)
+        prior = next(stretch.prior for stretch in stretches if stretch.since == each.recorded_at)
+        after = told.copy()
+        after.tell(unseen)
+        effect = int(after.state(prior) != told.state(prior))
+        after.tell(each.assertion)
+        told.tell(each.assertion)
+        if effect < best and after.state(prior) == told.state(prior):
+            best, place = effect, number
+    recorded_at = tellings[place].recorded_at if tellings else BEFORE_ALL
+    return [*tellings[:place], Telling(recorded_at, unseen), *tellings[place:]]
 
 
 def _shows(told: _Instant, new: Assertion, prior: State | None, state: State | None) -> bool:
