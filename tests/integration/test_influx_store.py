@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.ports import SeriesFrame, SeriesQuery
-from ranvier.fabric.series import downsampling, influx_windows
+from ranvier.fabric.series import downsampling, influx_tables, influx_windows
 from ranvier.fabric.series.influx import InfluxConfig, InfluxSeries
 from ranvier.fabric.series.influx_client import InfluxClient
 from ranvier.ontology.errors import InputError, StoreError
@@ -172,8 +173,6 @@ def test_series_are_bounded_whatever_the_revisions_runs_and_starts(store: Influx
 
 
 def test_a_point_older_than_the_retention_is_refused_and_the_rest_can_be_stored(config: InfluxConfig) -> None:
-    from dataclasses import replace
-
     store = InfluxSeries(replace(config, retention_s=86_400), ONTOLOGY)
     now = time.time_ns() // S * S
     fresh, old = report(now - S, now, "Cell=1", {"sum": 1.0}), report(0, S, "Cell=2", {"sum": 1.0})
@@ -189,8 +188,6 @@ def test_a_point_older_than_the_retention_is_refused_and_the_rest_can_be_stored(
 
 
 def test_retention_follows_the_settings(config: InfluxConfig) -> None:
-    from dataclasses import replace
-
     InfluxSeries(config, ONTOLOGY).close()
     InfluxSeries(replace(config, retention_s=7 * 86_400), ONTOLOGY).close()
     client = InfluxClient(config)
@@ -223,3 +220,51 @@ def test_another_process_may_write_what_partitions_brought_it(config: InfluxConf
     assert first.read(SeriesQuery(known_at_ns=2)).values.tolist() == [1.0, 2.0]
     first.close()
     second.close()
+
+
+def test_tasks_keep_coarse_windows_by_collection_method(config: InfluxConfig) -> None:
+    """Several reports of one period and revisions too; the exact ones come from the raw points."""
+    every = replace(config, downsample_every_s=3600, downsampled_retention_s=None)
+    InfluxSeries(every, ONTOLOGY).close()
+    store = InfluxSeries(every, ONTOLOGY)
+    reports = regular(3, 900, 12)
+    store.write(reports, DAY0)
+    first = reports[0]
+    store.write([report(first.start_ns, first.end_ns, "Cell=0", {"sum": 50.0}, revision=1)], DAY0 + 1)
+    store.write([report(first.start_ns, first.end_ns, "Cell=1", {"other.sum": 50.0})], DAY0 + 1)
+    client = InfluxClient(config)
+    tasks = {
+        task["name"].rpartition("-")[2]: task["id"]
+        for task in client.ask("GET", "/api/v2/tasks", {"org": config.org, "limit": "500"})["tasks"]
+        if task["name"].startswith(f"{config.prefix}-")
+    }
+    assert sorted(tasks) == ["max", "mean", "min", "sum"]
+    for name, number in tasks.items():
+        run_task(client, number, "2026-09-21T03:00:00Z")
+        quantity = {"max": "peak", "min": "trough"}.get(name, name)
+        answer = client.select(
+            config.bucket("downsampled"), f'SELECT "{quantity}" FROM "{name}" GROUP BY "object"'
+        )
+        table = influx_tables.selected(answer, {"value": influx_tables.REAL})
+        exact = exactly(store, SeriesQuery(quantities=(quantity,)), HOUR)
+        assert table["time"].to_pylist() == exact.end_ns.tolist()
+        assert table["value"].to_pylist() == pytest.approx(exact.values)
+        assert len(exact) == 9
+    client.close()
+    store.close()
+
+
+def run_task(client: InfluxClient, task: str, now: str) -> None:
+    run = client.ask("POST", f"/api/v2/tasks/{task}/runs", body={"scheduledFor": now})["id"]
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            state = client.ask("GET", f"/api/v2/tasks/{task}/runs/{run}")
+        except StoreError:
+            state = {"status": "unknown"}
+        if state["status"] in ("success", "failed", "canceled"):
+            logs = client.ask("GET", f"/api/v2/tasks/{task}/runs/{run}/logs")
+            assert state["status"] == "success", logs
+            return
+        time.sleep(0.1)
+    raise AssertionError("the task did not end")

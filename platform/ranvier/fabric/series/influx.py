@@ -24,6 +24,7 @@ from ranvier.fabric.series import (
     influx_listing,
     influx_progress,
     influx_reading,
+    influx_tasks,
     influx_versions,
     influx_windows,
 )
@@ -50,6 +51,7 @@ class InfluxSeries:
         self._writer = LineWriter(config.known_series)
         try:
             self._buckets = influx_buckets.ensure(self._client, config)
+            influx_tasks.ensure(self._client, config, ontology)
         except BaseException:
             self._client.close()
             raise

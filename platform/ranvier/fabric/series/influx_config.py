@@ -19,7 +19,7 @@ class InfluxConfig:
     token                    of a user who may create buckets (and tasks) in it
     prefix                   of the buckets' names: one platform's data, apart from another's
     retention_s              how long Measurements and run feedback are kept, s; None keeps them
-    downsample_every_s       period of the downsampling tasks, s, from the standard periods; None: no tasks
+    downsample_every_s       period of the downsampling tasks, s; None installs none (what was installed stays)
     downsampled_retention_s  how long their results are kept, s; None keeps them
     timeout_s                how long one request may take, s
     deadline_s               how long a request is tried again before the store counts as away, s
@@ -49,6 +49,10 @@ class InfluxConfig:
                     f"{name} of at least {SHORTEST_RETENTION_S} s", str(seconds),
                     "give InfluxDB's shortest retention, or None to keep everything",
                 )  # fmt: skip
+        if self.downsample_every_s is not None and self.downsample_every_s < 1:
+            raise InputError(
+                "downsample_every_s of a second or more", str(self.downsample_every_s), "give 3600, or None"
+            )
         if not self.prefix or self.prefix.startswith("_") or not self.prefix.isprintable():
             raise InputError(
                 "a printable prefix that starts with no underscore", repr(self.prefix), "choose a plain name"

@@ -69,7 +69,7 @@ class Line:
 
     def text(self, copy: int) -> str:
         """The line, as version `copy`."""
-        version = f",copy={copy}" if copy else ""
+        version = f",copy={copy:03d}" if copy else ""
         series = f"{self.track.key[0]}{version},{self.track.tags}"
         return f"{series} {self.fields},{PRINT}={self.print}i {self.end_ns}"
 
