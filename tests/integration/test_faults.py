@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,7 +32,7 @@ from tests.servers import recipes, toolchain
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
 SEED = 4
-ITEMS = 1200
+ITEMS = 1000
 NOW_NS = 1_800_000_000 * 10**9
 
 
@@ -73,14 +74,30 @@ def test_nothing_is_lost_on_the_three_servers_whatever_dies() -> None:
 Break = Callable[[Any, Any, Any], tuple[Any, Any, Any]]
 
 
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log that holds the stream."""
+    path = tmp_path_factory.mktemp("sent") / "log.db"
+    log = SqliteLog(path)
+    send(log)
+    log.close()
+    return path
+
+
+@pytest.fixture
+def folder(sent: Path, tmp_path: Path) -> Path:
+    """A folder with a copy of that log."""
+    shutil.copy(sent, tmp_path / "log.db")
+    return tmp_path
+
+
 def account_of(folder: Path, broken: Break, crash: bool = False) -> Account:
-    """Publish a stream, take it in by an ingest that `broken` spoils, and account for it. No processes."""
+    """Take the stream in by an ingest that `broken` spoils, and account for it. No processes."""
     log, graph = SqliteLog(folder / "log.db"), SqliteGraph(folder / "graph.db", ontology())
     series = DuckdbSeries(folder / "series.duckdb", ontology())
     with ExitStack() as stack:
         for store in (log, graph, series):
             stack.callback(store.close)
-        send(log)
         spoiled = broken(log, graph, series)
         if crash:
             with pytest.raises(SystemExit):
@@ -106,8 +123,8 @@ def send(log: EventLog) -> None:
                     log.append(item.topic, [Entry(item.key, item.raw)], now_ns)
 
 
-def test_the_verifier_finds_nothing_where_nothing_is_broken(tmp_path: Path) -> None:
-    account = account_of(tmp_path, sabotage.SABOTAGES[""])
+def test_the_verifier_finds_nothing_where_nothing_is_broken(folder: Path) -> None:
+    account = account_of(folder, sabotage.SABOTAGES[""])
     assert account.sound, account.told
     assert account.counts["records that the producer's retries repeated"] > 0
 
@@ -125,12 +142,12 @@ def test_the_verifier_finds_nothing_where_nothing_is_broken(tmp_path: Path) -> N
         ("copies letters", "copies of dead letters"),
     ],
 )
-def test_the_verifier_notices_an_ingest_that(name: str, difference: str, tmp_path: Path) -> None:
-    account = account_of(tmp_path, sabotage.SABOTAGES[name])
+def test_the_verifier_notices_an_ingest_that(name: str, difference: str, folder: Path) -> None:
+    account = account_of(folder, sabotage.SABOTAGES[name])
     assert any(kind.startswith(difference) for kind in account.differences), account.differences
 
 
-def test_the_verifier_notices_offsets_that_were_stored_before_the_data(tmp_path: Path) -> None:
+def test_the_verifier_notices_offsets_that_were_stored_before_the_data(folder: Path) -> None:
     calls = iter(range(100))
 
     def crash() -> None:
@@ -142,7 +159,7 @@ def test_the_verifier_notices_offsets_that_were_stored_before_the_data(tmp_path:
         spoiled.between = crash
         return log, graph, spoiled
 
-    account = account_of(tmp_path, broken, crash=True)
+    account = account_of(folder, broken, crash=True)
     assert any(kind.startswith("point missing") for kind in account.differences), account.differences
     assert not any(kind.startswith("offsets") for kind in account.differences), (
         "it looks as if all were there"
