@@ -22,6 +22,7 @@ from ranvier.fabric.catalogue.sqlite import SqliteCatalogue
 from ranvier.fabric.graph.sqlite import SqliteGraph
 from ranvier.fabric.ledger.parquet import ParquetLedger
 from ranvier.fabric.log.sqlite import SqliteLog
+from ranvier.fabric.migration.progress import refuse_under_way
 from ranvier.fabric.series.duckdb import DuckdbSeries
 from ranvier.fabric.sources.mappings.mappings import Mappings, load_mapping
 from ranvier.gateway.api.platform import ForecastQuery, Whose
@@ -63,6 +64,7 @@ def open_stores(settings: Settings, wait_s: float = 0.0) -> Iterator[Stores]:
             pass
         ledger = ParquetLedger(folder / "ledger")  # first: who has it has the folder
         opened.callback(ledger.close)
+        refuse_under_way(folder)
         catalogue = SqliteCatalogue(folder / "catalogue.sqlite")
         opened.callback(catalogue.close)
         ports = opened.enter_context(open_ports(settings, ontology, wait_s))

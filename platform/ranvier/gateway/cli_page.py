@@ -59,6 +59,7 @@ EXAMPLES = {
     "catalogue lineage": ("ranvier catalogue lineage DATASET",),
     "ontology check": ("ranvier ontology check",),
     "ontology show": ("ranvier ontology show RRU.PrbTotDl",),
+    "migrate": ("ranvier --settings servers.toml migrate --to servers",),
 }
 """A command to its examples. Every command needs one."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ranvier.fabric.graph.admission import Admission, Key
 from ranvier.fabric.graph.connections import Connections, refusal
+from ranvier.fabric.graph.export import GraphExport
 from ranvier.fabric.graph.names import Cache
 from ranvier.fabric.graph.reader import Point, Reader, Row
 from ranvier.fabric.graph.writer import Writer
@@ -34,7 +35,7 @@ class SqliteGraph:
     """
 
     def __init__(self, path: Path, ontology: Ontology) -> None:
-        self._path = Path(path)
+        self._path, self._ontology = Path(path), ontology
         self._connections = Connections(self._path)
         self._lock = threading.RLock()
         self._writer = Writer(self._connections.writer, ontology)
@@ -177,6 +178,10 @@ class SqliteGraph:
         with self._connections.reading() as connection:
             rows = connection.execute("SELECT topic, part, next FROM log_offset").fetchall()
         return {(topic, part): after for topic, part, after in rows}
+
+    def export(self) -> GraphExport:
+        """All that was ever told, in order of recording, to tell it to another store; close it after use."""
+        return GraphExport(self._path, self._ontology)
 
     # ------------------------------------------------------------ running
     def ping(self) -> Health:

@@ -19,6 +19,7 @@ import msgspec
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.ports import Health, Offsets, SeriesFrame, SeriesQuery
 from ranvier.fabric.series import columns, connection, downsampling, selection
+from ranvier.fabric.series.export import SeriesExport
 from ranvier.fabric.series.intern import SeriesIndex
 from ranvier.ontology.ontology import Ontology
 
@@ -118,6 +119,10 @@ class DuckdbSeries:
     def offsets(self) -> Offsets:
         """Where this sink goes on in the log."""
         return dict(self._offsets)
+
+    def export(self) -> SeriesExport:
+        """All versions of all points, to write them to another store; close it after use."""
+        return SeriesExport(self._writer, self._ontology)
 
     def ping(self) -> Health:
         """Whether the store answers, with DuckDB's version, rows, series and size in bytes."""
