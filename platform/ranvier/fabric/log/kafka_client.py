@@ -29,7 +29,10 @@ SEND_AT_ONCE = 20_000
 """Messages in flight of one append: the client's own queue has no bound."""
 FETCH_WAIT_MS = 100
 """How long a broker holds a fetch that finds nothing: also what a place that is taken up again may wait."""
+DIRECT = "ranvier-direct"
 RETRY_S = 0.1
+GRACE_S = 1.0
+"""How much longer than a deadline we wait for the client to keep it."""
 RECONNECT_MAX_MS = 1000
 
 
@@ -37,21 +40,41 @@ RECONNECT_MAX_MS = 1000
 def library() -> Any:
     """kafka-python, loaded at the first use. Raises StoreError where it is not installed."""
     try:
-        import kafka  # type: ignore[import-untyped]
+        import kafka
         from kafka import errors
-        from kafka.admin import MemberToRemove  # type: ignore[import-untyped]
-        from kafka.coordinator.assignors.roundrobin import (  # type: ignore[import-untyped]
+        from kafka.admin import MemberToRemove
+        from kafka.coordinator.assignors.roundrobin import (
             RoundRobinPartitionAssignor,
         )
-        from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
+        from kafka.net.compat import KafkaNetClient
+        from kafka.net.inet import KafkaNetSocket
     except ImportError as error:
         raise StoreError(
             "the client of Kafka", f"none ({error})", "install it: pip install 'ranvier[servers]'"
         ) from error
+    _closing(KafkaNetSocket)
     return SimpleNamespace(
         api=kafka, errors=errors, MemberToRemove=MemberToRemove, NetClient=KafkaNetClient,
         RoundRobin=RoundRobinPartitionAssignor,
     )  # fmt: skip
+
+
+def _closing(net_socket: Any) -> None:
+    """Registers how sockets are made for `proxy_url`s of our scheme: directly, and closed where that fails.
+
+    The library itself leaves a socket that found no one to the garbage collector, one for each attempt: a
+    broker that is away for long would cost the process its file descriptors.
+    """
+
+    class Closing(net_socket):  # type: ignore[misc]
+        SCHEMES = (DIRECT,)
+
+        async def sock_connect(self, net: Any, sock: Any, sockaddr: Any, timeout_at: Any = None) -> Any:
+            try:
+                return await super().sock_connect(net, sock, sockaddr, timeout_at=timeout_at)
+            except BaseException:
+                sock.close()
+                raise
 
 
 def settings(config: KafkaConfig) -> dict[str, Any]:
@@ -62,6 +85,7 @@ def settings(config: KafkaConfig) -> dict[str, Any]:
         "request_timeout_ms": int(config.request_timeout_s * 1000),
         "bootstrap_timeout_ms": int(config.deadline_s * 1000),
         "reconnect_backoff_max_ms": RECONNECT_MAX_MS,
+        "proxy_url": f"{DIRECT}://",
     }
     if config.security_protocol.startswith("SASL"):
         given |= {
@@ -133,14 +157,17 @@ class Admin:
 
     def ask(self, doing: str, operation: Callable[[Any], T]) -> T:
         """What `operation` answers, tried again until the deadline. Raises StoreError after it."""
+        errors = library().errors
         deadline = time.monotonic() + self._config.deadline_s
         while True:
+            wait_s = RETRY_S
             try:
                 return operation(self._connected())
-            except library().errors.KafkaError as error:
-                if isinstance(error, library().errors.NotCoordinatorError):
+            except errors.KafkaError as error:
+                if isinstance(error, (errors.NotCoordinatorError, errors.RequestTimedOutError)):
                     self.close()
-                if not error.retriable or time.monotonic() + RETRY_S > deadline:
+                    wait_s += self._config.request_timeout_s
+                if not error.retriable or time.monotonic() + wait_s > deadline:
                     self.close()
                     raise failure(self._config, doing, error) from error
             except (OSError, RuntimeError, ValueError) as error:
@@ -295,15 +322,14 @@ class Sender:
                 self._await(producer, futures)
 
     def _await(self, producer: Any, futures: Sequence[Any]) -> None:
-        errors = library().errors
+        deadline_s = self._config.deadline_s
         try:
-            producer.flush(self._config.deadline_s + self._config.request_timeout_s)
+            producer.flush(deadline_s + GRACE_S)
             for future in futures:
                 if not future.succeeded():
-                    future.get(self._config.deadline_s)
-        except errors.KafkaError as error:
-            if not error.retriable:
-                self._retire(producer)
+                    future.get(GRACE_S)
+        except library().errors.KafkaError:
+            self._retire(producer)
             raise
 
     def _connected(self) -> Any:
@@ -320,12 +346,17 @@ class Sender:
             return self._producer
 
     def _retire(self, producer: Any) -> None:
-        """After an error that the producer may not get over: the next append makes another."""
+        """The next append makes another: the client's may not get over a batch whose time has run out.
+
+        What other threads are just sending fails with it, and they append again.
+        """
         with self._lock:
             if self._producer is producer:
                 self._producer = None
         with suppress(Exception):
-            producer.close(timeout=1)
+            producer._sender.force_close()  # `close` alone would first wait for what can no longer be sent
+        with suppress(Exception):
+            producer.close(timeout=GRACE_S)
 
     def close(self) -> None:
         """Close the connections."""
@@ -446,7 +477,7 @@ class Member:
         The client would throw its outcome away and join anew; members that poll briefly, or in turn with
         others, would then keep each other rebalancing.
         """
-        coordinator = getattr(self._consumer, "_coordinator", None)
+        coordinator: Any = getattr(self._consumer, "_coordinator", None)
         task = getattr(coordinator, "_join_task", None)
         if task is not None and not isinstance(task, _Kept):
             coordinator._join_task = _Kept(task)
