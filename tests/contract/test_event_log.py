@@ -428,10 +428,22 @@ log.close()
 """
 
 
-def elsewhere(factory: str, folder: Path, batches: int) -> subprocess.Popen[str]:
+READER = """
+import sys
+import time
+from pathlib import Path
+sys.path[:0] = [{here!r}, {root!r}]
+from test_event_log import FACTORIES, take
+consumer = FACTORIES[{factory!r}](Path({folder!r})).consumer("g", ["t"])
+print(len(take(consumer, {batches})), flush=True)
+time.sleep(600)
+"""
+
+
+def elsewhere(factory: str, folder: Path, batches: int, script: str = ELSEWHERE) -> subprocess.Popen[str]:
     """Another process that appends batches of 20 and tells after each how many it has appended."""
     here = Path(__file__).parent
-    script = ELSEWHERE.format(
+    script = script.format(
         here=str(here), root=str(here.parent.parent), factory=factory, folder=str(folder), batches=batches
     )
     return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
@@ -465,6 +477,19 @@ def test_what_was_appended_survives_kill_9(folder: tuple[str, Path], reopen: Ope
     if folder[0] in ATOMIC:
         assert values(kept) == list(range(len(kept)))
         assert len(kept) % 20 == 0
+
+
+def test_the_next_member_need_not_wait_for_one_whose_process_has_died(
+    folder: tuple[str, Path], log: EventLog
+) -> None:
+    log.append("t", numbered(20), 1)
+    with elsewhere(*folder, batches=20, script=READER) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "20\n"
+        other.kill()
+    begin = time.monotonic()
+    assert values(take(log.consumer("g", ["t"]), 20)) == list(range(20))
+    assert time.monotonic() - begin < 5
 
 
 Batches = list[list[tuple[str, int]]]
