@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ranvier.fabric.measurement import MeasurementReport
-from ranvier.fabric.ports import SeriesFrame, SeriesQuery
+from ranvier.fabric.ports import FOREVER_NS, SeriesFrame, SeriesQuery
 from ranvier.fabric.series import downsampling, influx_tables, influx_windows
 from ranvier.fabric.series.influx import InfluxConfig, InfluxSeries
 from ranvier.fabric.series.influx_client import InfluxClient
@@ -154,6 +154,32 @@ def test_periods_of_several_lengths_and_instants_join_as_they_do_exactly(
     assert store.downsample(SeriesQuery(quantities=PUSHED, limit=3), HOUR).end_ns.tolist() == (
         found.end_ns[:3].tolist()
     )
+
+
+def test_a_limit_is_the_servers_work_and_gives_the_first_rows(store: InfluxSeries) -> None:
+    rng = np.random.default_rng(7)
+    for n in range(4):
+        store.write(
+            [
+                report(
+                    DAY0 + (end - length) * 450 * S, DAY0 + end * 450 * S, f"Cell={cell}", {"sum": value},
+                    revision=n % 2,
+                )
+                for cell, end, length, value in zip(
+                    rng.integers(0, 3, 40), rng.integers(1, 9, 40).tolist(), rng.integers(0, 4, 40).tolist(),
+                    rng.random(40).tolist(), strict=True,
+                )
+            ],
+            DAY0 + n,
+        )  # fmt: skip
+        store.write([report(DAY0, DAY0 + 450 * S, "Cell=0", {"mean": 1.0})], DAY0 + n)
+    for known_at in (DAY0 + 1, FOREVER_NS):
+        query = SeriesQuery(quantities=("sum",), known_at_ns=known_at)
+        whole = store.read(query)
+        for limit in (0, 1, 2, 5, 11, 1000):
+            found = store.read(replace(query, limit=limit))
+            for name in SeriesFrame.__slots__:
+                assert getattr(found, name).tolist() == getattr(whole, name)[:limit].tolist()
 
 
 def test_series_are_bounded_whatever_the_revisions_runs_and_starts(store: InfluxSeries) -> None:

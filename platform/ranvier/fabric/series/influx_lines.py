@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import islice
+from itertools import chain, islice
 
 import msgspec
 import numpy as np
@@ -88,25 +88,46 @@ class LineWriter:
 
         Raises InputError where a value is not finite, or a period is impossible or beyond InfluxDB's times.
         """
-        values = _texts(columns.values_of(reports).tolist())
         start, end, _, recorded = columns.times_of(reports, recorded_at_ns)
         if len(reports):
             _check_reach(reports, int(end.min()), int(end.max()))
-        periods = periods_of(start, end)
-        made, first = [], 0
-        for report, period, end_ns, recorded_ns in zip(
-            reports, periods, end.tolist(), recorded.tolist(), strict=True
+        said = self._fields(reports, recorded.tolist())
+        made = []
+        for report, period, end_ns, fields in zip(
+            reports, periods_of(start, end), end.tolist(), said, strict=True
         ):
-            points = len(report.values)
-            if not points:
+            if fields is None:
                 continue
-            fields = self._layout(tuple(report.values)) % (*values[first : first + points], recorded_ns)
-            first += points
-            if not period or report.revision or report.suspect or report.origin != OBSERVED:
-                fields += _rest(report, period)
-            made.append(Line(self._track(report, period), end_ns, fields, _print(fields), points))
+            more = not period or report.revision or report.suspect or report.origin != OBSERVED
+            text = fields + _rest(report, period) if more else fields
+            track = self._track(report, period)
+            made.append(Line(track, end_ns, text, _print(text), len(report.values)))
         self._shrink()
         return made
+
+    def _fields(self, reports: Sequence[MeasurementReport], recorded: list[int]) -> list[str | None]:
+        """The quantities and time of recording of each report; None for one without values.
+
+        All reports of one layout are written by one template, which is what makes a line cheap.
+        """
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for place, report in enumerate(reports):
+            groups.setdefault(tuple(report.values), []).append(place)
+        said: list[str | None] = [None] * len(reports)
+        for layout, places in groups.items():
+            if not layout:
+                continue
+            several = [reports[place] for place in places]
+            width = len(layout) + 1
+            cells: list[str | int] = [0] * (width * len(several))
+            texts = _texts(several)
+            for column in range(len(layout)):
+                cells[column::width] = texts[column :: len(layout)]
+            cells[len(layout) :: width] = [recorded[place] for place in places]
+            lines = (self._layout(layout) * len(several) % tuple(cells)).split("\n")
+            for place, line in zip(places, lines, strict=False):
+                said[place] = line
+        return said
 
     def _layout(self, quantities: tuple[str, ...]) -> str:
         """A template of the fields of reports with these quantities."""
@@ -115,7 +136,7 @@ class LineWriter:
             if len(self._layouts) > self._capacity:
                 self._layouts.clear()
             names = (in_line(encode(name)).replace("%", "%%") for name in quantities)
-            found = self._layouts[quantities] = "".join(f"{name}=%s," for name in names) + f"{RECORDED}=%di"
+            found = self._layouts[quantities] = "".join(f"{name}=%s," for name in names) + f"{RECORDED}=%di\n"
         return found
 
     def _track(self, report: MeasurementReport, period: str) -> Track:
@@ -148,9 +169,19 @@ class LineWriter:
         self._tracks.clear()
 
 
-def _texts(values: list[float]) -> list[str]:
-    """The shortest text of each that reads back as the same float. JSON's encoder is thrice as fast as repr."""
-    return msgspec.json.encode(values)[1:-1].decode().split(",")
+def _texts(reports: Sequence[MeasurementReport]) -> list[str]:
+    """All values in a row, each as the shortest text that reads back as the same float.
+
+    JSON's encoder is thrice as fast as repr; what is not a finite float it spells with letters.
+    """
+    values = list(chain.from_iterable(report.values.values() for report in reports))
+    try:
+        text = msgspec.json.encode(values)
+    except (TypeError, OverflowError):
+        text = b"null"
+    if b"u" in text or b"s" in text:
+        text = msgspec.json.encode(columns.values_of(reports).tolist())
+    return text[1:-1].decode().split(",")
 
 
 def _rest(report: MeasurementReport, period: str) -> str:

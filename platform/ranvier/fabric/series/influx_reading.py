@@ -133,13 +133,27 @@ def _parts(select: Select, query: SeriesQuery, names: Sequence[str]) -> Iterator
     measurement = measurement_of(query.origin)
     columns = {f"q{n}": influx_tables.REAL for n in range(len(names))} | OWN_COLUMNS
     wanted = ", ".join(f'"{name}"::field' for name in (*names, *OWN_COLUMNS))
+    there, limit = "", ""
+    if len(names) == 1:
+        there = f' AND ("{names[0]}"::field > 0 OR "{names[0]}"::field <= 0)'
+        limit = _limit(query)
     for where in conditions(query):
         answer = select(
-            measurement, f'SELECT {wanted} FROM "{measurement}" WHERE {where} GROUP BY "object", "p", "copy"'
+            measurement,
+            f'SELECT {wanted} FROM "{measurement}" WHERE {where}{there} GROUP BY "object", "p", "copy"{limit}',
         )
         table = influx_tables.selected(answer, columns)
         if len(table):
             yield from _by_quantity(table, names)
+
+
+def _limit(query: SeriesQuery) -> str:
+    """Rows of each series that can matter where one quantity is read.
+
+    A series has one row for each end, so its first n rows are of n natural keys: whatever lies beyond them,
+    in this series or another of the object, is beyond the first n keys that are asked for.
+    """
+    return "" if query.limit is None or query.recorded_after_ns >= 0 else f" LIMIT {query.limit}"
 
 
 def _by_quantity(table: pa.Table, names: Sequence[str]) -> Iterator[tuple[str, _Part]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ranvier.fabric.measurement import MeasurementReport
@@ -42,6 +42,7 @@ def test_only_what_needs_more_says_more() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_value_is_written_so_that_it_reads_back_the_same(value: float) -> None:
     (line,) = LineWriter(10).lines([report(values={"a": value})], 1)
@@ -50,6 +51,7 @@ def test_a_value_is_written_so_that_it_reads_back_the_same(value: float) -> None
     assert np.float64(written[1]).tobytes() == np.float64(value).tobytes()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**62), st.integers(0, 10**15))
 def test_a_tagged_period_tells_its_start(end: int, length: int) -> None:
     (period,) = periods_of(np.array([end - length]), np.array([end]))
@@ -92,3 +94,21 @@ def test_memory_is_bounded_whatever_the_number_of_objects_runs_and_layouts() -> 
         writer.lines([made], 1)
     held = (writer._tracks, writer._layouts, writer._lanes)
     assert max(map(len, held)) <= 102
+
+
+def test_reports_of_many_layouts_and_numbers_keep_their_order_and_their_values() -> None:
+    layouts: list[dict[str, float]] = [
+        {"a": 1.5, "100%": 2.0}, {}, {"b": 3.0}, {"a": np.float64(4.25), "100%": 5.0}, {"b": True}, {"b": 7},
+        {"b": 10**30},
+    ]  # fmt: skip
+    reports = [MeasurementReport("Cell=1", "Cell", 0, S, values) for values in layouts]
+    assert [line.fields for line in LineWriter(10).lines(reports, range(7))] == [
+        "a=1.5,100%25=2.0,~r=0i", "b=3.0,~r=2i", "a=4.25,100%25=5.0,~r=3i",
+        "b=1.0,~r=4i", "b=7.0,~r=5i", "b=1e30,~r=6i",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_value_that_is_not_finite_is_refused_by_name(bad: float) -> None:
+    with pytest.raises(InputError, match=r"finite.*Cell=1"):
+        LineWriter(10).lines([report(), report(values={"a": 1.0, "b": bad})], 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ranvier.fabric.series.influx_names import any_of, decode, encode, in_line, tags_of
@@ -16,11 +16,13 @@ NAMES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_a_name_comes_back(name: str) -> None:
     assert decode(encode(name)) == name
 
 
+@settings(deadline=None)
 @given(NAMES)
 def test_an_encoded_name_can_end_neither_a_line_nor_a_string_nor_be_taken_for_something_else(
     name: str,
@@ -32,6 +34,7 @@ def test_an_encoded_name_can_end_neither_a_line_nor_a_string_nor_be_taken_for_so
     assert not encoded.startswith("_")
 
 
+@settings(deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=4), NAMES)
 def test_a_pattern_matches_the_names_it_was_made_of_and_no_other(names: list[str], other: str) -> None:
     pattern = any_of(encode(name) for name in names)
@@ -42,6 +45,7 @@ def test_a_pattern_matches_the_names_it_was_made_of_and_no_other(names: list[str
     assert bool(matches.search(encode(other))) == (other in names)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["copy", "object", "p"]), NAMES))
 def test_tags_are_read_as_they_were_written(tags: dict[str, str]) -> None:
     text = ",".join(f"{key}={in_line(encode(value))}" for key, value in tags.items())
