@@ -21,7 +21,7 @@ from ranvier.fabric.ingest import Ingest, publish
 from ranvier.fabric.ports import Entry, EventLog, Offsets
 from ranvier.gateway.runtime.feed import Feed
 from ranvier.gateway.runtime.patience import Patience
-from ranvier.gateway.runtime.sink_lag import Backlog
+from ranvier.gateway.runtime.sink_lag import SINKS, Backlog
 from ranvier.gateway.runtime.twin_platform import TwinPlatform
 from ranvier.gateway.settings import Settings
 from ranvier.ontology.errors import StoreError
@@ -34,7 +34,8 @@ TIDY_EVERY_S = 300.0
 TOPOLOGY_LOOK_S = 1.0
 CATALOGUE_KEPT_S = 30 * 86_400.0
 GIVE_UP_AFTER_S = {"servers": 600.0, "embedded": 10.0}
-TOPICS = (MEASUREMENTS, FEEDBACK, TOPOLOGY, ALARMS, DEAD_LETTERS)
+SINK_TOPICS = (MEASUREMENTS, FEEDBACK, TOPOLOGY)
+TOPICS = (*SINK_TOPICS, ALARMS, DEAD_LETTERS)
 log = structlog.get_logger("ranvier.workers")
 
 
@@ -173,7 +174,8 @@ class Workers:
     # ------------------------------------------------------------ twin
     def _run_twin(self) -> None:
         patience = self._patience("twin")
-        while not (self._past_in.is_set() and patience.insist(self._behind) == 0):
+        past = _Past(self._platform.log)
+        while not (self._past_in.is_set() and patience.insist(past.is_stored)):
             if self.stop.wait(IDLE_S):
                 return
         follower, platform = self._platform.follower, self._platform
@@ -185,9 +187,6 @@ class Workers:
             if not patience.attempt(lambda: follower.step(platform.now_ns(), platform.now_ns)):
                 self.stop.wait(pause_s)
 
-    def _behind(self) -> int:
-        return max(self._platform.sink_lag.now().values(), default=0)
-
     def _catch_up(self) -> None:
         """Take in the past; after a failure from where the twin had come to."""
         follower, now_ns = self._platform.follower, self._platform.now_ns()
@@ -195,6 +194,22 @@ class Workers:
         if follower.state is not None:
             from_ns = max(from_ns, follower.state.as_of_ns)
         follower.catch_up(from_ns, now_ns)
+
+
+class _Past:
+    """What the log held when the past was in. The stores may never hold all: more comes in all the time."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._goal: Offsets | None = None
+
+    def is_stored(self) -> bool:
+        """Whether the sinks have come that far. The first call sets the goal."""
+        ends = {place: end for topic in SINK_TOPICS for place, end in self._log.offsets(topic).items()}
+        if self._goal is None:
+            self._goal = ends
+        behind = {place: count for sink in SINKS for place, count in self._log.lag(sink).items()}
+        return all(ends[place] - behind.get(place, 0) >= goal for place, goal in self._goal.items())
 
 
 class _TopologyWatch:
