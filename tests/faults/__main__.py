@@ -37,7 +37,11 @@ def main() -> int:
     parser.add_argument("--eras", type=int, default=3, help="stretches that end drained")
     parser.add_argument("--rate", type=float, help="items of the stream a second")
     parser.add_argument("--gap", type=float, help="mean seconds between a recovery and the next fault")
+    parser.add_argument(
+        "--only", default="", help="only these kinds of faults, commas between: 'kill ingest,...'"
+    )
     parser.add_argument("--sabotage", choices=sorted(SABOTAGES), default="", help="break ingest on purpose")
+    parser.add_argument("--oversize", action="store_true", help="with events near and above the largest size")
     parser.add_argument("--json", type=Path, help="write the log of faults and the counts there")
     given = parser.parse_args()
     order = Order(
@@ -45,6 +49,7 @@ def main() -> int:
         minutes=given.minutes, eras=given.eras, workers=given.workers, platform=not given.no_platform,
         rate_per_s=given.rate or RATES_PER_S[given.profile],
         gap_s=GAPS_S[given.profile] if given.gap is None else given.gap, sabotage=given.sabotage,
+        oversize=given.oversize, only=tuple(filter(None, given.only.split(","))),
     )  # fmt: skip
     # Servers and mounts are the run's own: an end by SIGTERM takes them away like any other.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))

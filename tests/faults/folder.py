@@ -19,6 +19,7 @@ class Plan(msgspec.Struct, frozen=True):
     rate_per_s: float
     batch: int = 60
     sabotage: str = ""
+    oversize: bool = False
     servers: dict[str, dict[str, str]] = {}
     prefix: str = "faults"
 

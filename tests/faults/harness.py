@@ -14,9 +14,10 @@ from tests.faults.account import Account
 from tests.faults.backends import Backend, backend_for
 from tests.faults.disk import SmallDisk
 from tests.faults.folder import Folder, Plan
-from tests.faults.injector import HOUR_NS, Fault, Injector
+from tests.faults.injector import HOUR_NS, Fault, Injector, chosen
 from tests.faults.processes import PlatformIngest, Process, wait_until
 from tests.faults.producer import Journal
+from tests.faults.stream import Stream
 from tests.faults.verify import Era, Stores, verify
 
 DRAIN_S = 300.0
@@ -34,6 +35,8 @@ class Order:
     workers   ingest processes that share the work; one of them is the platform's own command where
               `platform` says so and the stores can be shared
     rate_per_s  items of the stream each second
+    only      the kinds of faults to draw from, by name; all where it is empty
+    oversize  whether some are nearly as large as an event may be, and some larger
     """
 
     profile: str = profiles.EMBEDDED
@@ -47,6 +50,8 @@ class Order:
     rate_per_s: float = 150.0
     gap_s: float = 0.5
     sabotage: str = ""
+    oversize: bool = False
+    only: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -136,9 +141,8 @@ class Run:
 
         def done() -> bool:
             self.look_after()
-            return (
-                all(each.board.idle_steps >= IDLE_STEPS for each in self.workers) and self.backend.drained()
-            )
+            watched = [worker for worker in self.workers if worker.watched]
+            return all(each.board.idle_steps >= IDLE_STEPS for each in watched) and self.backend.drained()
 
         for worker in self.workers:
             worker.board.idle_steps = 0
@@ -168,7 +172,13 @@ def perform(order: Order, tell: Callable[[str], None]) -> Outcome:
         folder = Folder(path)
         backend = stack.enter_context(backend_for(order.profile, order.servers, folder))
         folder.write_plan(
-            Plan(order.seed, order.rate_per_s, sabotage=order.sabotage, servers=dict(backend.addresses))  # type: ignore[arg-type]
+            Plan(
+                order.seed,
+                order.rate_per_s,
+                oversize=order.oversize,
+                sabotage=order.sabotage,
+                servers=dict(backend.addresses),
+            )  # type: ignore[arg-type]
         )
         folder.clock.set_offset_ns(2 * HOUR_NS)
         up_s = time.monotonic()
@@ -190,7 +200,7 @@ def perform(order: Order, tell: Callable[[str], None]) -> Outcome:
 
 
 def _strike_all(run: Run, order: Order, tell: Callable[[str], None]) -> Injector:
-    faults = Injector(run, order.seed, run.backend.weights)
+    faults = Injector(run, order.seed, chosen(run.backend.weights, order.only))
     end_s = time.monotonic() + (order.minutes * 60 if order.minutes else float("inf"))
     if not run.wait_for_progress(START_S):
         raise SystemExit(f"ingest does not work even without faults: {run.workers[0].complaint()}")
@@ -211,12 +221,12 @@ def _strike_all(run: Run, order: Order, tell: Callable[[str], None]) -> Injector
 
 
 def _account(run: Run, order: Order, drained: bool) -> Account:
-    journal = Journal(run.folder.journal)
+    stream = Stream(order.seed, order.oversize)
+    items = [stream.next() for _ in range(Journal(run.folder.journal).acknowledged())]
     with run.backend.opened() as stores:
         account = verify(
-            Stores(*stores), order.seed, (journal.acknowledged(), journal.refused()), run.eras,
-            run.backend.rows(stores[2]), run.backend.letters_once,
-        )  # fmt: skip
+            Stores(*stores), items, run.eras, run.backend.rows(stores[2]), run.backend.letters_once
+        )
     if not drained:
         account.differ("did not drain", f"not idle {DRAIN_S:g} s after the last fault")
     for process in (run.producer, *run.workers, *run.guests):

@@ -130,6 +130,14 @@ EMBEDDED_WEIGHTS: dict[Strike, float] = {
 }  # fmt: skip
 
 
+def chosen(weights: dict[Strike, float], names: Sequence[str]) -> dict[Strike, float]:
+    """The kinds of those names; all of them where there are no names."""
+    found = {kind: weight for kind, weight in weights.items() if not names or _name(kind) in names}
+    if not found:
+        raise SystemExit(f"expected some of {', '.join(map(_name, weights))}; got {', '.join(names)}")
+    return found
+
+
 class Injector:
     """Draws and does faults, one after the other, and writes them down."""
 

@@ -7,7 +7,7 @@ into the log is at least once, so an item may be there several times; it may not
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ranvier.fabric import event
@@ -16,7 +16,7 @@ from ranvier.fabric.ports import EventLog, Record
 from ranvier.fabric.topology_change import NodeChange, RelationChange, TopologyChange
 from ranvier.ontology.errors import InputError
 from tests.faults.account import Account
-from tests.faults.stream import Item, Stream, number_in
+from tests.faults.stream import Item, number_in
 
 PAGE = 1000
 AGAIN = ("resent", "late", "revised", "corrected", "correction")
@@ -53,12 +53,8 @@ def records_of(log: EventLog, topic: str) -> Iterator[Record]:
             offset = page[-1].offset + 1
 
 
-def look(
-    log: EventLog, seed: int, acknowledged: int, refused: Mapping[int, str], account: Account
-) -> LogContent:
+def look(log: EventLog, items: list[Item], account: Account) -> LogContent:
     """Read the log, and compare it with the items that were acknowledged."""
-    stream = Stream(seed)
-    items = [stream.next() for _ in range(acknowledged)]
     content, times = LogContent(items=items), Counter[int]()
     first_seen: dict[tuple[str, str], list[int]] = defaultdict(list)
     for topic in GROUPS:
@@ -72,11 +68,11 @@ def look(
                 first_seen[topic, record.key].append(item.number)
             _sort(record, item, content)
     content.letters = list(records_of(log, event.DEAD_LETTERS))
-    _check_presence(items, times, refused, account)
+    _check_presence(items, times, account)
     for key, numbers in first_seen.items():
         if numbers != sorted(numbers):
             account.differ("order of a key in the log", f"{key}: items arrived as {numbers}")
-    _count(items, times, refused, content, account)
+    _count(items, times, content, account)
     return content
 
 
@@ -119,29 +115,18 @@ def _sort(record: Record, item: Item, content: LogContent) -> None:
         content.changes.setdefault(place, []).append((record, item.payload))
 
 
-def _check_presence(
-    items: list[Item], times: Counter[int], refused: Mapping[int, str], account: Account
-) -> None:
+def _check_presence(items: list[Item], times: Counter[int], account: Account) -> None:
     for item in items:
-        if item.topic == event.DEAD_LETTERS:
-            continue  # never in a topic of telemetry; its letter is looked for
-        if item.number in refused:
-            if not item.huge or times[item.number]:
-                account.differ(
-                    "item refused by the log without reason", f"item {item.number}: {refused[item.number]}"
-                )
-        elif not times[item.number]:
+        # What `publish` itself refuses is never in a topic of telemetry; its letter is looked for.
+        if not times[item.number] and item.topic != event.DEAD_LETTERS:
             account.differ("item lost before the log", f"item {item.number}, a {item.kind}, was acknowledged")
 
 
-def _count(
-    items: list[Item], times: Counter[int], refused: Mapping[int, str], content: LogContent, account: Account
-) -> None:
+def _count(items: list[Item], times: Counter[int], content: LogContent, account: Account) -> None:
     account.count("items sent and acknowledged", len(items))
     again = sum(item.kind.split()[0] in AGAIN for item in items)
     account.count("of them resent, late, revised or corrected by the stream itself", again)
     account.count("of them bad", sum(bool(item.bad) for item in items))
-    account.count("of them refused by the log as too large", len(refused))
     account.count("records in the log", times.total())
     account.count("records that the producer's retries repeated", times.total() - len(times))
     account.count("good reports in the log", len(content.reports))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ranvier.fabric.ingest import publish
 from ranvier.fabric.ports import Entry, EventLog
-from ranvier.ontology.errors import InputError, RanvierError
+from ranvier.ontology.errors import RanvierError
 from tests.faults.folder import Folder
 from tests.faults.profiles import open_log, patiently
 from tests.faults.stream import Item, Stream
@@ -21,7 +21,7 @@ RETRY_S = 0.3
 
 
 class Journal:
-    """How far the stream was acknowledged, and which items the log itself refused. Survives `kill -9`."""
+    """How far the stream was acknowledged. Survives `kill -9`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,11 +30,6 @@ class Journal:
     def acknowledged(self) -> int:
         """The number of the first item that was not."""
         return max((int(rest) for word, rest in self._lines() if word == "acknowledged"), default=0)
-
-    def refused(self) -> dict[int, str]:
-        """The items that the log refused, with its words."""
-        found = (rest.split(" ", 1) for word, rest in self._lines() if word == "refused")
-        return {int(number): reason for number, reason in found}
 
     def _lines(self) -> Iterator[tuple[str, str]]:
         for line in self.path.read_text().splitlines():
@@ -54,7 +49,7 @@ class Producer:
         self._plan, self._clock, self._log = folder.plan, folder.clock, log
         self._folder, self._journal, self._board = folder, Journal(folder.journal), folder.board("producer")
         first = self._journal.acknowledged()
-        self._items = itertools.islice(iter(Stream(self._plan.seed)), first, None)
+        self._items = itertools.islice(iter(Stream(self._plan.seed, self._plan.oversize)), first, None)
         # Sizes of batches may differ from run to run: only the items are the stream.
         self._sizes = random.Random(f"{self._plan.seed}/{first}")
 
@@ -78,12 +73,6 @@ class Producer:
             self._board.enter("publishing")
             try:
                 self._try(batch)
-            except InputError:
-                if len(batch) == 1:
-                    raise
-                for item in batch:
-                    self._send([item])
-                return
             except RanvierError as error:
                 self._board.enter("waiting after an error")
                 self._board.errors += 1
@@ -106,16 +95,7 @@ class Producer:
                 )
             else:
                 for each in several:
-                    self._append(each, now_ns)
-
-    def _append(self, item: Item, now_ns: int) -> None:
-        try:
-            self._log.append(item.topic, [Entry(item.key, item.raw)], now_ns)
-        except InputError as error:
-            if not item.huge:
-                raise
-            words = " ".join(str(error).split())
-            self._journal.write(f"refused {item.number} {words}")
+                    self._log.append(each.topic, [Entry(each.key, each.raw)], now_ns)
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from tests.faults import report, sabotage
 from tests.faults.account import Account
 from tests.faults.harness import Order, perform
 from tests.faults.profiles import ontology
-from tests.faults.stream import Stream
+from tests.faults.stream import Item, Stream
 from tests.faults.verify import Era, Rows, Stores, verify
 from tests.servers import recipes, toolchain
 
@@ -106,13 +106,18 @@ def account_of(folder: Path, broken: Break, crash: bool = False) -> Account:
         Ingest(spoiled[0], spoiled[2], spoiled[1], ontology(), batch=50).drain(NOW_NS + 2 * ITEMS)
         eras = [Era(NOW_NS + 10**12, log.offsets(TOPOLOGY))]
         rows = Rows(int(series.ping().detail["points"]), distinct=False)
-        return verify(Stores(log, graph, series), SEED, (ITEMS, {}), eras, rows)
+        return verify(Stores(log, graph, series), sent_items(), eras, rows)
+
+
+def sent_items() -> list[Item]:
+    """The first items of the stream."""
+    stream = Stream(SEED, oversize=True)
+    return [stream.next() for _ in range(ITEMS)]
 
 
 def send(log: EventLog) -> None:
     """The items, some batches twice as after a lost acknowledgement."""
-    stream, rng = Stream(SEED), random.Random(SEED)
-    items = [stream.next() for _ in range(ITEMS)]
+    items, rng = sent_items(), random.Random(SEED)
     for first in range(0, ITEMS, 20):
         batch = items[first : first + 20]
         for again in range(2 if rng.random() < 0.1 else 1):
