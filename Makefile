@@ -40,6 +40,14 @@ servers-down: | $(BIN)/python ## stop them (their data stays in .servers)
 servers-status: | $(BIN)/python ## which of them run, where, and in how much memory
 	@$(BIN)/python -m tests.servers status
 
+.PHONY: test-faults
+test-faults: $(STAMP_DEV) ## strike random faults at the real servers and account for every record (ARGS="--faults 200 --seed 7")
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults $(ARGS)
+
+.PHONY: soak
+soak: $(STAMP_DEV) ## hold a steady load for an hour: flat memory and lag? (ARGS="--minutes 10")
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.soak $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP_DEV) ## ruff, mypy and the layer contracts
 	@echo "== ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .
