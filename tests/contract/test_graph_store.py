@@ -310,74 +310,81 @@ def _move(changes: Sequence[TopologyChange], network: str) -> list[TopologyChang
     return [msgspec.structs.replace(change, network=network) for change in changes]
 
 
-EXAMPLES = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+def examples(store: GraphStore) -> settings:
+    """How often a property is tried. A server takes some fifty times as long for each small batch."""
+    return settings(
+        max_examples=15 if isinstance(store, Neo4jGraph) else 60,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
 
 
-@EXAMPLES
-@given(events(), st.randoms())
-def test_any_order_batching_and_redelivery_give_one_history(
-    store: GraphStore, changes: list[TopologyChange], chance: random.Random
-) -> None:
-    wanted = None
-    for _ in range(3):
+def test_any_order_batching_and_redelivery_give_one_history(store: GraphStore) -> None:
+    @examples(store)
+    @given(events(), st.randoms())
+    def holds(changes: list[TopologyChange], chance: random.Random) -> None:
+        wanted = None
+        for _ in range(3):
+            network = f"n{next(_networks)}"
+            shuffled = _move(changes + chance.sample(changes, len(changes) // 2), network)
+            chance.shuffle(shuffled)
+            while shuffled:
+                size = chance.randint(1, 4)
+                store.apply(shuffled[:size], 100)
+                shuffled = shuffled[size:]
+            history = [
+                (item.source_id, item.valid_from_ns, item.valid_to_ns)  # type: ignore[union-attr]
+                for item in store.history("default", network, "UE=1", NOW)
+            ]
+            assert wanted is None or history == wanted
+            wanted = history
+            for t in range(14):
+                served_by = [cell for cell, low, high in history if low <= t and (high is None or t < high)]
+                expected = serving(changes, t)  # type: ignore[arg-type]
+                assert served_by == ([] if expected is None else [expected])
+            assert all(a[2] != b[1] or a[0] != b[0] for a, b in itertools.pairwise(history)), (
+                "runs are joined"
+            )
+
+    holds()
+
+
+def test_every_read_knows_exactly_what_was_recorded_by_then(store: GraphStore) -> None:
+    @examples(store)
+    @given(events(), st.randoms())
+    def holds(changes: list[TopologyChange], chance: random.Random) -> None:
         network = f"n{next(_networks)}"
-        shuffled = _move(changes + chance.sample(changes, len(changes) // 2), network)
+        shuffled = list(changes)
         chance.shuffle(shuffled)
-        while shuffled:
-            size = chance.randint(1, 4)
-            store.apply(shuffled[:size], 100)
-            shuffled = shuffled[size:]
-        history = [
-            (item.source_id, item.valid_from_ns, item.valid_to_ns)  # type: ignore[union-attr]
-            for item in store.history("default", network, "UE=1", NOW)
-        ]
-        assert wanted is None or history == wanted
-        wanted = history
-        for t in range(14):
-            served_by = [cell for cell, low, high in history if low <= t and (high is None or t < high)]
-            expected = serving(changes, t)  # type: ignore[arg-type]
-            assert served_by == ([] if expected is None else [expected])
-        assert all(a[2] != b[1] or a[0] != b[0] for a, b in itertools.pairwise(history)), "runs are joined"
+        base = 1_000_000 * next(_networks)
+        ends = [node(f"Cell={i}", 0) for i in (1, 2, 3)] + [node("UE=1", 0)]
+        store.apply(_move(ends, network), base)
+        for recorded, change in enumerate(shuffled, base + 1):
+            store.apply(_move([change], network), recorded)
+        for known in range(len(shuffled) + 1):
+            for t in range(0, 14, 3):
+                near = store.neighbourhood("default", network, "UE=1", t, base + known)
+                expected = serving(shuffled[:known], t)  # type: ignore[arg-type]
+                assert [r.source_id for r in near.relations] == ([] if expected is None else [expected])
+                whole = store.snapshot("default", network, t, base + known)
+                assert whole.relations == near.relations
+
+    holds()
 
 
-@EXAMPLES
-@given(events(), st.randoms())
-def test_every_read_knows_exactly_what_was_recorded_by_then(
-    store: GraphStore, changes: list[TopologyChange], chance: random.Random
-) -> None:
-    network = f"n{next(_networks)}"
-    shuffled = list(changes)
-    chance.shuffle(shuffled)
-    base = 1_000_000 * next(_networks)
-    ends = [node(f"Cell={i}", 0) for i in (1, 2, 3)] + [node("UE=1", 0)]
-    store.apply(_move(ends, network), base)
-    for recorded, change in enumerate(shuffled, base + 1):
-        store.apply(_move([change], network), recorded)
-    for known in range(len(shuffled) + 1):
-        for t in range(0, 14, 3):
-            near = store.neighbourhood("default", network, "UE=1", t, base + known)
-            expected = serving(shuffled[:known], t)  # type: ignore[arg-type]
-            assert [r.source_id for r in near.relations] == ([] if expected is None else [expected])
-            whole = store.snapshot("default", network, t, base + known)
-            assert whole.relations == near.relations
+def test_redelivery_of_anything_alters_nothing_even_after_corrections(store: GraphStore) -> None:
+    @examples(store)
+    @given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 3)), max_size=8), st.randoms())
+    def holds(said: list[tuple[int, int]], chance: random.Random) -> None:
+        network = f"n{next(_networks)}"
+        changes = _move([node("UE=1", at, v=v) if v else gone("UE=1", at) for at, v in said], network)
+        for change in changes:
+            store.apply([change], 100)
+        before = store.history("default", network, "UE=1", NOW)
+        assert store.apply(chance.sample(changes, len(changes)), 200) == 0
+        assert store.history("default", network, "UE=1", NOW) == before
 
-
-@EXAMPLES
-@given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 3)), max_size=8), st.randoms())
-def test_redelivery_of_anything_alters_nothing_even_after_corrections(
-    store: GraphStore, said: list[tuple[int, int]], chance: random.Random
-) -> None:
-    network = f"n{next(_networks)}"
-    changes = _move([node("UE=1", at, v=v) if v else gone("UE=1", at) for at, v in said], network)
-    for change in changes:
-        store.apply([change], 100)
-    before = store.history("default", network, "UE=1", NOW)
-    assert store.apply(chance.sample(changes, len(changes)), 200) == 0
-    assert store.history("default", network, "UE=1", NOW) == before
+    holds()
 
 
 # ---------------------------------------------------------------- reading

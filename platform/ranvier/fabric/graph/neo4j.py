@@ -37,6 +37,7 @@ from typing import TypeVar
 from ranvier.fabric.graph import neo4j_reader, neo4j_schema
 from ranvier.fabric.graph.neo4j_driver import Driver, Neo4jConfig, Observer, Run
 from ranvier.fabric.graph.neo4j_reader import Reader, Whose
+from ranvier.fabric.graph.neo4j_reading import Row, State
 from ranvier.fabric.graph.neo4j_writer import Writer
 from ranvier.fabric.ports import FOREVER_NS, GraphPage, Health, Offsets
 from ranvier.fabric.snapshot import Node, Relation, Snapshot
@@ -71,6 +72,7 @@ class Neo4jGraph:
         self._writer = Writer(config.space, ontology)
         self._lock = threading.Lock()
         self._ready = False
+        self._confirmed: dict[str, State] = {}
 
     def _prepare(self) -> None:
         """Make what constraints and indexes this database lacks, once."""
@@ -107,7 +109,8 @@ class Neo4jGraph:
             self._prepare()
 
         def work(run: Run) -> T:
-            return Reader(run, Whose(self._space, *whose), as_of_ns, known_at_ns).answer(plan)
+            reader = Reader(run, Whose(self._space, *whose), (as_of_ns, known_at_ns), self._confirmed)
+            return reader.answer(plan)
 
         return self._driver.read(work)
 
@@ -124,17 +127,23 @@ class Neo4jGraph:
         """See the port. Empty where there was no such node; relations to nodes not there are left out."""
 
         def plan(reader: Reader) -> Snapshot:
-            present = {row.source: row for row in reader.of_nodes([reader.entity(node_id)])}
-            frontier = set(present)
+            start = {reader.entity(node_id)}
+            present: dict[str, Row] = {}
+            frontier, reached = start, start
             for _ in range(hops):
-                ends = {end for row in reader.of_ends(frontier) for end in (row.source, row.target) if end}
-                arrived = {row.source: row for row in reader.of_nodes(ends - present.keys())}
+                found = reader.around(frontier)
+                arrived = {row.source: row for row in found if row.target is None}
                 present |= arrived
-                frontier = set(arrived)
-            return Snapshot(
-                as_of_ns, known_at_ns,
-                neo4j_reader.nodes(present.values()), neo4j_reader.relations(reader.between(present)),
-            )  # fmt: skip
+                # A relation leads on only from a node that is there.
+                left = [row for row in found if row.target and {row.source, row.target} & arrived.keys()]
+                ends = {end for row in left for end in (row.source, row.target or "")}
+                frontier = ends - reached
+                reached = reached | frontier
+            found = reader.among(frontier, reached)
+            present |= {row.source: row for row in found if row.target is None}
+            if not start & present.keys():
+                return Snapshot(as_of_ns, known_at_ns, (), ())
+            return neo4j_reader.snapshot(as_of_ns, known_at_ns, present.values(), _relations(found))
 
         return self._read((tenant, network), as_of_ns, known_at_ns, plan)
 
@@ -145,11 +154,7 @@ class Neo4jGraph:
 
         def plan(reader: Reader) -> Snapshot:
             nodes = reader.of_classes(classes)
-            present = {row.source for row in nodes}
-            between = [
-                row for row in reader.relations_from(nodes) if row.source in present and row.target in present
-            ]
-            return Snapshot(as_of_ns, known_at_ns, neo4j_reader.nodes(nodes), neo4j_reader.relations(between))
+            return neo4j_reader.snapshot(as_of_ns, known_at_ns, nodes, reader.relations_from(nodes))
 
         return self._read((tenant, network), as_of_ns, known_at_ns, plan)
 
@@ -177,7 +182,7 @@ class Neo4jGraph:
         )
         found: list[Node | Relation] = [
             *neo4j_reader.nodes(row for row in rows if row.target is None),
-            *neo4j_reader.relations(row for row in rows if row.target is not None),
+            *neo4j_reader.relations(_relations(rows), {}),
         ]
         return tuple(sorted(found, key=lambda item: item.valid_from_ns))
 
@@ -205,3 +210,7 @@ class Neo4jGraph:
         """See the port. Safe to call twice."""
         self._driver.close()
         self._pinger.close()
+
+
+def _relations(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.target is not None]

@@ -162,19 +162,20 @@ class Driver:
 
     def _refusal(self, error: Exception, client: Any) -> StoreError:
         where = f"{self._config.uri} (database {self._config.database})"
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         if self._closed:
             return StoreError("an open graph store", "a closed one", "open it again")
         if isinstance(error, client.exceptions.AuthError):
             return StoreError(
-                f"that {where} lets user {self._config.user!r} in", str(error), "check user and password"
+                f"that {where} lets user {self._config.user!r} in", reason, "check user and password"
             )
         if _passes(error, client):
             return StoreError(
                 f"an answer of Neo4j at {where} within {self._config.deadline_s:g} s",
-                f"{type(error).__name__}: {error}", "see whether the server runs and can be reached",
+                reason, "see whether the server runs and can be reached",
             )  # fmt: skip
         return StoreError(
-            f"that Neo4j at {where} does what it is asked", f"{type(error).__name__}: {error}",
+            f"that Neo4j at {where} does what it is asked", reason,
             "see the server's log",
         )  # fmt: skip
 

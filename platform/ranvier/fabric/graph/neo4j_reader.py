@@ -11,7 +11,7 @@ the one before saw, wholly applied, so the copies are looked for after the data:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -23,11 +23,12 @@ from ranvier.fabric.graph.neo4j_names import key
 from ranvier.fabric.graph.neo4j_reading import NOTHING, Row, State
 from ranvier.fabric.graph.neo4j_rows import category_key
 from ranvier.fabric.ports import FOREVER_NS
-from ranvier.fabric.snapshot import Node, Relation
+from ranvier.fabric.snapshot import Node, Relation, Snapshot
 from ranvier.ontology.errors import StoreBusy
 
 T = TypeVar("T")
 _ATTEMPTS = 20
+_DECODER = msgspec.json.Decoder(dict[str, Any])
 
 
 class Whose(NamedTuple):
@@ -41,8 +42,10 @@ class Whose(NamedTuple):
 class Reader:
     """One read. Use `answer`, and within its plan the methods `of_...`."""
 
-    def __init__(self, run: Run, whose: Whose, as_of_ns: int, known_at_ns: int) -> None:
-        self._run = run
+    def __init__(self, run: Run, whose: Whose, point: tuple[int, int], confirmed: dict[str, State]) -> None:
+        """Read at `point` (as of, known at). `confirmed` keeps the last state seen of each network."""
+        as_of_ns, known_at_ns = point
+        self._run, self._confirmed = run, confirmed
         self._space, self._scope = whose.space, key(*whose)
         # FOREVER marks the end of what is open, so the last instant that can be asked for is before it.
         self._as_of = min(as_of_ns, FOREVER_NS - 1)
@@ -54,9 +57,11 @@ class Reader:
 
     def answer(self, plan: Callable[[Reader], T]) -> T:
         """What `plan` makes of one state of the graph."""
-        self._state = self._look(self._state)
+        pinned = self._state = self._confirmed.get(self._scope) or self._look(NOTHING)
         found = plan(self)
-        if self._look(self._state) == self._state and not self._touched:
+        now = self._look(pinned)
+        if now == pinned and not self._touched:
+            self._confirmed[self._scope] = now
             return found
         for _ in range(_ATTEMPTS):
             self._settle()
@@ -71,16 +76,16 @@ class Reader:
     def _look(self, pinned: State) -> State:
         """The state as it is; also takes note of what changed since the pinned one."""
         turn = pinned.turn if pinned is not NOTHING else FOREVER_NS
-        rows = self._run(
-            reading.STATE,
-            {"space": self._space, "scope": self._scope, "turn": turn, "forever": FOREVER_NS},
-        )
-        if not rows or not isinstance(rows[0][0], int):
-            return NOTHING
-        taken = [Row(*row) for row in rows[1:]]
+        rows = self._rows(reading.STATE, {"space": self._space, "scope": self._scope, "turn": turn})
+        state = State.of(rows.pop(0)) if rows and isinstance(rows[0][0], int) else NOTHING
+        taken = [Row(*row) for row in rows]
         self._taken = {(row.slot, row.valid_from): row for row in taken}
         self._touched = {row.slot for row in taken}
-        return State.of(rows[0])
+        return state
+
+    def _rows(self, text: str, parameters: Mapping[str, Any]) -> list[list[Any]]:
+        records = self._run(text, {"forever": FOREVER_NS, "first": -(2**63), **parameters})
+        return [row for (rows,) in records for row in rows]
 
     def _settle(self) -> None:
         """Pin a state that is wholly applied: one seen twice running."""
@@ -88,7 +93,7 @@ class Reader:
         state = self._look(NOTHING)
         while (again := self._look(NOTHING)) != state:
             state = again
-        self._state = state
+        self._state = self._confirmed[self._scope] = state
 
     # ------------------------------------------------------------ fetching
     def _fetch(
@@ -104,9 +109,9 @@ class Reader:
             "keys": keys, "as_of": self._as_of, "known_at": known_at, "turn": self._state.turn,
             "valid_forks": [node for node in path(self._as_of) if node != OPEN_FORK] if past else [],
             "known_forks": [node for node in path(known_at) if node != OPEN_FORK] if revised else [],
-            "forever": FOREVER_NS, "first": -(2**63), **more,
+            **more,
         }  # fmt: skip
-        found = [Row(*row) for row in self._run(text, parameters)] if keys else []
+        found = [Row(*row) for row in self._rows(text, parameters)]
         if self._mending:
             self._look(self._state)
             found = [row for row in found if not (row.is_now and row.slot in self._touched)]
@@ -125,21 +130,28 @@ class Reader:
             reading.OF_NODES, sorted(wanted), until, lambda row: row.slot in wanted and self._holds(row)
         )
 
-    def of_ends(self, keys: Iterable[str]) -> list[Row]:
-        """The facts of the relations that these nodes take part in."""
+    def around(self, keys: Iterable[str]) -> list[Row]:
+        """The facts of these nodes, and of the relations that they take part in."""
         wanted = set(keys)
         return self._fetch(
-            reading.OF_ENDS, sorted(wanted), self._state.relations_until,
-            lambda row: self._holds(row) and row.target is not None and not wanted.isdisjoint(row[2:5:2]),
+            reading.AROUND, sorted(wanted), self._until,
+            lambda row: self._holds(row) and not wanted.isdisjoint((row.source, row.target)),
         )  # fmt: skip
 
-    def between(self, keys: Iterable[str]) -> list[Row]:
-        """The facts of the relations among these nodes."""
-        wanted = set(keys)
+    def among(self, keys: Iterable[str], ends: Iterable[str]) -> list[Row]:
+        """The facts of the nodes `keys`, and of the relations among the nodes `ends`, which hold `keys`."""
+        wanted, both = set(keys), set(ends)
         return self._fetch(
-            reading.BETWEEN, sorted(wanted), self._state.relations_until,
-            lambda row: self._holds(row) and row.target in wanted and row.source in wanted,
+            reading.AMONG, sorted(wanted), self._until,
+            lambda row: self._holds(row) and (
+                row.source in wanted if row.target is None else row.source in both and row.target in both
+            ),
+            all=sorted(both),
         )  # fmt: skip
+
+    @property
+    def _until(self) -> int:
+        return max(self._state.nodes_until, self._state.relations_until)
 
     def of_classes(self, classes: Sequence[str] | None) -> list[Row]:
         """The facts of nodes of these classes, or of all."""
@@ -160,12 +172,15 @@ class Reader:
             found = self._fetch(
                 reading.PAGE, self._categories(wanted), self._state.nodes_until,
                 lambda row: (
-                    row.target is None and row.name in wanted and row.source_id > after and self._holds(row)
+                    row.target is None
+                    and row.name in wanted
+                    and (row.source_id or "") > after
+                    and self._holds(row)
                 ),
                 after=after, limit=asked,
             )  # fmt: skip
             if not self._mending or len(found) >= limit or asked > limit + len(self._touched):
-                return sorted(found, key=lambda row: row.source_id)[:limit]
+                return sorted(found, key=lambda row: row.source_id or "")[:limit]
             asked = limit + len(self._touched) + 1
 
     def relations_from(self, nodes: Sequence[Row]) -> list[Row]:
@@ -176,7 +191,7 @@ class Reader:
         until = self._state.relations_until
         beside = self._fetch(reading.RELATIONS_BESIDE, [relations], until, lambda _: False)
         now = self._fetch(
-            reading.RELATIONS_NOW, categories or [""], until,
+            reading.RELATIONS_NOW, categories, until,
             lambda row: row.target is not None and self._holds(row), gone=gone,
         )  # fmt: skip
         return list({(row.slot, row.valid_from): row for row in (*beside, *now)}.values())
@@ -204,7 +219,7 @@ def nodes(rows: Iterable[Row]) -> tuple[Node, ...]:
     """Node facts as `Node`, in order of id."""
     found = [
         Node(
-            row.source_id, row.name, _properties(row.body),
+            row.source_id or "", row.name, _properties(row.body),
             row.valid_from, _end(row.valid_to), row.recorded_at,
         )
         for row in rows
@@ -212,12 +227,12 @@ def nodes(rows: Iterable[Row]) -> tuple[Node, ...]:
     return tuple(sorted(found, key=lambda node: (node.node_id, node.valid_from_ns)))
 
 
-def relations(rows: Iterable[Row]) -> tuple[Relation, ...]:
-    """Relation facts as `Relation`, in order of name and ends."""
+def relations(rows: Iterable[Row], ids: Mapping[str, str]) -> tuple[Relation, ...]:
+    """Relation facts as `Relation`, in order of name and ends. `ids`: those of nodes by key."""
     found = [
         Relation(
-            row.name, row.source_id, row.target_id or "", _properties(row.body),
-            row.valid_from, _end(row.valid_to), row.recorded_at,
+            row.name, row.source_id or ids[row.source], row.target_id or ids[row.target or ""],
+            _properties(row.body), row.valid_from, _end(row.valid_to), row.recorded_at,
         )
         for row in rows
     ]  # fmt: skip
@@ -225,9 +240,17 @@ def relations(rows: Iterable[Row]) -> tuple[Relation, ...]:
     return tuple(found)
 
 
+def snapshot(as_of_ns: int, known_at_ns: int, present: Iterable[Row], between: Iterable[Row]) -> Snapshot:
+    """The nodes `present`, and the relations whose ends both are."""
+    there = list(present)
+    ids = {row.source: row.source_id or "" for row in there}
+    kept = (row for row in between if row.source in ids and row.target in ids)
+    return Snapshot(as_of_ns, known_at_ns, nodes(there), relations(kept, ids))
+
+
 def _end(valid_to: int) -> int | None:
     return None if valid_to == FOREVER_NS else valid_to
 
 
 def _properties(body: str | None) -> dict[str, Any]:
-    return {} if body is None else msgspec.json.decode(body, type=dict[str, Any])
+    return {} if body is None else _DECODER.decode(body)
