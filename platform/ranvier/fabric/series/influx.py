@@ -49,6 +49,7 @@ class InfluxSeries:
         self._writing = threading.RLock()
         self._client = InfluxClient(config)
         self._writer = LineWriter(config.known_series)
+        self._counting = True
         try:
             self._buckets = influx_buckets.ensure(self._client, config)
             influx_tasks.ensure(self._client, config, ontology)
@@ -145,7 +146,9 @@ class InfluxSeries:
 
     def ping(self) -> Health:
         """Whether the server answers, with its version and delay, and series, points and bytes."""
-        return influx_health.ping(self._client, self._config, self._buckets)
+        health = influx_health.ping(self._client, self._config, self._buckets, self._counting)
+        self._counting = self._counting and (not health.ok or "points" in health.detail)
+        return health
 
     def close(self) -> None:
         """Close the connections."""

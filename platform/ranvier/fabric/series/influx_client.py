@@ -26,7 +26,7 @@ REFUSED = frozenset({400, 413, 422})
 AGAIN = frozenset({0, 408, 429, 500, 502, 503, 504})
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
 GZIP_LEVEL = 1
-"""Measured: level 6 takes four times as long for a fifth less."""
+"""Lines repeat themselves so much that a higher level costs more than it saves."""
 
 
 class InfluxClient:

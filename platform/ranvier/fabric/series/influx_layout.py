@@ -8,8 +8,8 @@
 One line is one report: an object, the end of a granularity period (the timestamp, ns), and a field for each
 quantity. Beside them stand the adapter's own fields: `~r` recorded_at, ns; `~h` a fingerprint of the line; and
 only where they say something `~s` the period's start, ns; `~rev` the revision; `~f` the suspect flag; `~run`
-the run. Against a line for each quantity this has an eighth of the series and, measured, four times the
-points a second.
+the run. Against a line for each quantity this has a fraction of the series, of the bytes and of the time: what
+the server does for a line it does once for a report.
 
 Tags, with the number of values that each can take:
 

@@ -99,7 +99,7 @@ def _in_order(frames: Sequence[SeriesFrame], limit: int | None) -> SeriesFrame:
 
 # ---------------------------------------------------------------- the question
 def flux_of(bucket: str, query: SeriesQuery, period_ns: int, pushed: dict[str, str]) -> str:
-    """The windows of all pushed quantities, by object and period, as results sum, max, min, count, newest.
+    """The windows of all pushed quantities, by object and period, one result for each function.
 
     The range goes one window beyond what is asked, where a period that crosses the last boundary would end.
     """
@@ -113,9 +113,7 @@ def flux_of(bucket: str, query: SeriesQuery, period_ns: int, pushed: dict[str, s
     if query.object_ids is not None:
         base += f" |> filter(fn: (r) => r.object =~ {any_of(map(encode, dict.fromkeys(query.object_ids)))})"
     asked = {
-        "sum": [name for name, function in pushed.items() if function in ("sum", "mean")],
-        "max": [name for name, function in pushed.items() if function == "max"],
-        "min": [name for name, function in pushed.items() if function == "min"],
+        **{each: [name for name, function in pushed.items() if function == each] for each in PUSHED},
         "count": [*pushed, RECORDED, START, SUSPECT],
         "newest": [RECORDED],
     }
@@ -211,11 +209,11 @@ def _clean_frame(
     columns = []
     for quantity, (name, function) in enumerate(sorted(pushed.items(), key=lambda item: decode(item[0]))):
         keys, count = answer.of_field("count", name)
-        value_keys, value = answer.of_field("sum" if function in ("sum", "mean") else function, name)
-        if not np.array_equal(keys, value_keys):
-            raise StoreError("one value for each window", f"others for {name}", "ask again")
+        value_keys, value = answer.of_field(function, name)
+        # A batch that is being written may be in one of the two results only.
+        keys, of_count, of_value = np.intersect1d(keys, value_keys, assume_unique=True, return_indices=True)
         here = clean[keys // answer.windows]
-        keys, count, value = keys[here], count[here], value[here]
+        keys, count, value = keys[here], count[of_count][here], value[of_value][here]
         window, series = keys % answer.windows + answer.first, keys // answer.windows
         group, place = np.unique(
             objects[series] * answer.windows + keys % answer.windows, return_inverse=True
@@ -251,7 +249,8 @@ def _whole_window(
     if function == "sum":
         return np.bincount(place, value, rows).astype(np.float64)
     if function == "mean":
-        return np.bincount(place, value * weight, rows) / np.bincount(place, count * weight, rows)
+        share = count * weight
+        return np.bincount(place, value * share, rows) / np.bincount(place, share, rows)
     best, pick = (-np.inf, np.maximum) if function == "max" else (np.inf, np.minimum)
     found = np.full(rows, best)
     pick.at(found, place, value)
@@ -271,7 +270,7 @@ def _parse(answer: bytes, period_ns: int) -> _Answer:
     field = fields.indices.to_numpy().astype(np.int64)
     results = {}
     kind = table["result"].to_numpy(zero_copy_only=False)
-    for result in ("sum", "max", "min", "count", "newest"):
+    for result in (*PUSHED, "count", "newest"):
         here = np.flatnonzero(kind == result)
         text = table["_value"].take(pa.array(here))
         value = pc.cast(text, pa.int64() if result in ("count", "newest") else pa.float64()).to_numpy()
