@@ -11,6 +11,7 @@ A hash is a sum over its items, so it holds whatever their order and needs no me
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol
 
@@ -26,6 +27,9 @@ NOW_NS = FOREVER_NS
 TIMES = 4
 HISTORIES = 2_000
 OBJECTS_AT_ONCE = 200
+
+
+Sides = tuple[Side, Side]
 
 
 class Row(NamedTuple):
@@ -68,12 +72,17 @@ def compare(
     """One row for each thing that both sides must have alike."""
     bar.begin("log records compared", log_move.records_of(source.log, kept.bases))
     rows = _log(source, target, kept, bar.advance)
-    owners = graph.scopes()
-    bar.begin("graph compared", len(owners) * (TIMES + 1))
-    rows += [row for owner in owners for row in _graph((source, target), graph, owner, bar.advance)]
-    scopes = series.scopes()
-    bar.begin("series compared", len(scopes) * TIMES)
-    rows += [row for scope in scopes for row in _series((source, target), series, scope, bar.advance)]
+    sides, owners, scopes = (source, target), graph.scopes(), series.scopes()
+    times = _some([*graph.recorded()[:-1], NOW_NS], TIMES)
+    bar.begin("graph compared", len(owners) * (len(times) + 1))
+    for owner in owners:
+        rows += _graph(sides, owner, times, bar.advance)
+        rows.append(_histories(sides, owner, graph.entities(*owner)))
+        bar.advance(1)
+    times = [*series.recorded(TIMES)[:-1], NOW_NS]
+    bar.begin("series compared", len(scopes) * len(times))
+    for scope in scopes:
+        rows += _series(sides, scope, series.objects(*scope), times, bar.advance)
     return [*rows, *_offsets(source, target, kept)]
 
 
@@ -106,22 +115,15 @@ def _offsets(source: Side, target: Side, kept: Progress) -> list[Row]:
 
 # ---------------------------------------------------------------- graph
 def _graph(
-    sides: tuple[Side, Side], teller: GraphTeller, owner: tuple[str, str], tell: Callable[[int], None]
-) -> list[Row]:
-    rows = []
-    named = "/".join(owner)
-    for number, known_at_ns in enumerate(_some([*teller.recorded()[:-1], NOW_NS], TIMES), 1):
+    sides: Sides, owner: tuple[str, str], times: Sequence[int], tell: Callable[[int], None]
+) -> list[Row]:  # fmt: skip
+    rows, named = [], "/".join(owner)
+    for known_at_ns in times:
         nodes, relations = zip(*(_whole(side, owner, known_at_ns) for side in sides), strict=True)
-        which = "now" if known_at_ns == NOW_NS else f"at time {number} of {TIMES}"
-        rows.append(_row(f"nodes of {named}, as known {which}", nodes))
-        rows.append(_row(f"relations of {named}, as known {which}", relations))
+        rows.append(_row(f"nodes of {named}, as known {_time(known_at_ns)}", nodes))
+        rows.append(_row(f"relations of {named}, as known {_time(known_at_ns)}", relations))
         tell(1)
-    ids = teller.entities(*owner)
-    some = _some(ids, HISTORIES)
-    entries = [_histories(side, owner, some) for side in sides]
-    of = "" if len(some) == len(ids) else f" ({len(some)} of {len(ids)} nodes)"
-    tell(1)
-    return [*rows, _row(f"history entries of {named}{of}", entries)]
+    return rows
 
 
 def _whole(side: Side, owner: tuple[str, str], known_at_ns: int) -> tuple[Sum, Sum]:
@@ -135,12 +137,16 @@ def _whole(side: Side, owner: tuple[str, str], known_at_ns: int) -> tuple[Sum, S
     return nodes, relations
 
 
-def _histories(side: Side, owner: tuple[str, str], ids: Sequence[str]) -> Sum:
-    entries = Sum()
-    for node_id in ids:
-        for entry in side.graph.history(*owner, node_id, NOW_NS):
-            entries.add(_told(entry))
-    return entries
+def _histories(sides: Sides, owner: tuple[str, str], ids: Sequence[str]) -> Row:
+    some = _some(ids, HISTORIES)
+    sums = []
+    for side in sides:
+        sums.append(entries := Sum())
+        for node_id in some:
+            for entry in side.graph.history(*owner, node_id, NOW_NS):
+                entries.add(_told(entry))
+    of = "" if len(some) == len(ids) else f" ({len(some)} of {len(ids)} nodes)"
+    return _row(f"history entries of {'/'.join(owner)}{of}", sums)
 
 
 def _told(entry: Node | Relation) -> tuple[Any, ...]:
@@ -153,16 +159,13 @@ def _told(entry: Node | Relation) -> tuple[Any, ...]:
 
 # ---------------------------------------------------------------- series
 def _series(
-    sides: tuple[Side, Side], teller: SeriesTeller, scope: tuple[str, str, str],
+    sides: Sides, scope: tuple[str, str, str], objects: Sequence[str], times: Sequence[int],
     tell: Callable[[int], None],
 ) -> list[Row]:  # fmt: skip
     rows = []
-    objects = teller.objects(*scope)
-    times = [*teller.recorded(TIMES)[:-1], NOW_NS]
-    for number, known_at_ns in enumerate(times, 1):
-        which = "now" if known_at_ns == NOW_NS else f"at time {number} of {len(times)}"
+    for known_at_ns in times:
         sums = [_points(side, scope, objects, known_at_ns) for side in sides]
-        rows.append(_row(f"points of {'/'.join(scope)}, as known {which}", sums))
+        rows.append(_row(f"points of {'/'.join(scope)}, as known {_time(known_at_ns)}", sums))
         tell(1)
     return rows
 
@@ -189,6 +192,12 @@ def _points(side: Side, scope: tuple[str, str, str], objects: Sequence[str], kno
 def _row(what: str, sums: Iterable[Sum]) -> Row:
     source, target = sums
     return Row(what, source.count, target.count, (source.count, source.total) == (target.count, target.total))
+
+
+def _time(known_at_ns: int) -> str:
+    if known_at_ns == NOW_NS:
+        return "now"
+    return f"{datetime.fromtimestamp(known_at_ns / 1e9, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _some(items: Sequence[Any], most: int) -> list[Any]:
