@@ -374,6 +374,9 @@ class Relay:
 
     def cut(self) -> None:
         if self._listener is not None:
+            # Closing alone leaves the thread that waits for a connection one more.
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
         for end in self._ends:
             with contextlib.suppress(OSError):
