@@ -27,8 +27,8 @@ class Backend(Protocol):
     letters_once: bool
     shared: bool
 
-    def mend(self, target: str) -> None:
-        """Start again what a full disk ended."""
+    def mend(self, target: str) -> bool:
+        """Start again what a full disk ended; whether that was needed."""
         ...
 
     def topology_ends(self) -> Offsets:
@@ -59,8 +59,9 @@ class Embedded:
         self.pauses_s: Sequence[float] = (0.2, 1.0, 2.0)
         self.letters_once, self.shared = True, False
 
-    def mend(self, target: str) -> None:
+    def mend(self, target: str) -> bool:
         """There is no server."""
+        return False
 
     def topology_ends(self) -> Offsets:
         """See the protocol."""

@@ -101,10 +101,6 @@ class Run:
         """What can be filled."""
         return self.backend.disks
 
-    def mend(self, target: str) -> None:
-        """After a full disk: a server that ended is started again."""
-        self.backend.mend(target)
-
     def look_after(self) -> None:
         """Start again what ended by itself, and remember that it did."""
         for process in (self.producer, *self.workers):

@@ -121,8 +121,8 @@ def fill_disk(run: Run, rng: random.Random) -> tuple[str, str]:
     size = disk.fill()
     time.sleep(rng.uniform(2.0, 6.0))
     disk.free()
-    run.mend(name)
-    return name, f"{size / 2**20:.0f} MiB of ballast"
+    restarted = run.backend.mend(name)
+    return name, f"{size / 2**20:.0f} MiB of ballast" + (", restarted" if restarted else "")
 
 
 EMBEDDED_WEIGHTS: dict[Strike, float] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,12 +14,14 @@ from tests.faults import profiles
 from tests.faults.disk import SmallDisk
 from tests.faults.folder import Folder
 from tests.faults.injector import Strike
+from tests.faults.processes import wait_until
 from tests.faults.proxy import HOST, Proxy
 from tests.faults.server_faults import SERVER_WEIGHTS, needs
 from tests.faults.verify import Rows
 from tests.servers.control import InfluxServer, KafkaServer, Neo4jServer, Server, ServerError, free_ports
 
 DISK_MB = {"kafka": 768, "neo4j": 1024, "influx": 512}
+MEND_S = 8.0
 TOPICS = (MEASUREMENTS, FEEDBACK, TOPOLOGY)
 PAUSES_S = (0.5, 2.0, 5.0, 14.0)
 """The longest is longer than a Kafka session: the process loses its partitions, and does not know when it wakes."""
@@ -39,6 +40,13 @@ class Part:
     server: Server
     proxy: Proxy
     disk: SmallDisk
+
+
+def _answers(server: Server) -> bool:
+    try:
+        return server.running and server.answers()
+    except OSError:
+        return False
 
 
 class Servers:
@@ -97,12 +105,16 @@ class Servers:
             found[part.name] = {name: value.replace(own, through) for name, value in address.items()}
         self.addresses = found
 
-    def mend(self, target: str) -> None:
-        """After a full disk: start a server that ended, or that does not take writes again by itself."""
+    def mend(self, target: str) -> bool:
+        """After a full disk: start a server that ended or gave up, as an operator would; whether that was needed.
+
+        A Kafka broker ends when it cannot write its log; Neo4j refuses every transaction until it is restarted.
+        """
         server = self.parts[target].server
-        time.sleep(2.0)
-        if not server.running:
-            self.restart(target)
+        if wait_until(lambda: _answers(server), MEND_S, 1.0):
+            return False
+        self.restart(target)
+        return True
 
     def restart(self, target: str) -> None:
         """Start it on the data that are there; recovery may take a minute."""
