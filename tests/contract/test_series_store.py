@@ -37,7 +37,12 @@ def influx_config(folder: Path) -> InfluxConfig:
     if not name.exists():
         name.write_text(f"{PREFIX}{uuid.uuid4().hex[:12]}")
         OPENED.append(name.read_text())
-    return InfluxConfig(**address("influx"), prefix=name.read_text())
+    return influx_at(name.read_text())
+
+
+def influx_at(prefix: str) -> InfluxConfig:
+    where = address("influx")
+    return InfluxConfig(where["url"], where["org"], where["token"], prefix=prefix)
 
 
 OPENED: list[str] = []
@@ -77,7 +82,7 @@ def leave_no_buckets() -> Iterator[None]:
     yield
     if not OPENED:
         return
-    client = InfluxClient(InfluxConfig(**address("influx")))
+    client = InfluxClient(influx_at(PREFIX))
     while found := [
         bucket
         for bucket in client.ask("GET", "/api/v2/buckets", {"limit": "100"})["buckets"]

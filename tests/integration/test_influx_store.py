@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from ranvier.fabric.series.influx_client import InfluxClient
 from ranvier.ontology.errors import InputError, StoreError
 from ranvier.ontology.ontology import Ontology, Quantity
 from tests.servers.connect import address, needs
+from tests.servers.control import InfluxServer, free_ports
 
 pytestmark = needs("influx")
 
@@ -44,9 +47,10 @@ def report(start: int, end: int, cell: str, values: dict[str, float], **more: An
 
 @pytest.fixture
 def config() -> Iterator[InfluxConfig]:
-    prefix = f"test-{uuid.uuid4().hex[:12]}"
-    yield InfluxConfig(**address("influx"), prefix=prefix)
-    client = InfluxClient(InfluxConfig(**address("influx")))
+    prefix, where = f"test-{uuid.uuid4().hex[:12]}", address("influx")
+    made = InfluxConfig(where["url"], where["org"], where["token"], prefix=prefix)
+    yield made
+    client = InfluxClient(made)
     for bucket in client.ask("GET", "/api/v2/buckets", {"limit": "100"})["buckets"]:
         if bucket["name"].startswith(f"{prefix}-"):
             client.ask("DELETE", f"/api/v2/buckets/{bucket['id']}")
@@ -294,3 +298,58 @@ def run_task(client: InfluxClient, task: str, now: str) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("the task did not end")
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_or_doubled_when_the_server_is_killed_and_paused(tmp_path: Path) -> None:
+    """The writer only sees slow answers and errors; what failed comes again, from the stored offsets."""
+    server = InfluxServer(tmp_path / "influx", free_ports(1)[0])
+    server.start()
+    where = server.address()
+    config = InfluxConfig(
+        where["url"], where["org"], where["token"], timeout_s=2.0, deadline_s=20.0, lines_per_request=70
+    )
+    store, done, turns = InfluxSeries(config, ONTOLOGY), threading.Event(), list[int]()
+
+    def batch(n: int) -> list[MeasurementReport]:
+        return [
+            report(k * S, (k + 1) * S, f"Cell={cell}", {"sum": float(k), "mean": 1.0}, revision=(n - k) % 2)
+            for k in (n - 1, n)
+            for cell in range(100)
+        ]
+
+    def harm() -> None:
+        try:
+            for turn in range(4):
+                time.sleep(0.7)
+                if turn % 2:
+                    server.pause()
+                    time.sleep(3.0)
+                    server.resume()
+                else:
+                    server.kill()
+                    time.sleep(0.5)
+                    server.start()
+                turns.append(turn)
+        finally:
+            done.set()
+
+    harming = threading.Thread(target=harm)
+    harming.start()
+    n, known = 0, True
+    while not done.is_set() or n < 20:
+        try:
+            n = n if known else store.offsets().get(("t", 0), 0)
+            known = False
+            store.write(batch(n), n, {("t", 0): n + 1})
+            n, known = n + 1, True
+        except StoreError:
+            continue
+    harming.join()
+    latest, points = store.read(SeriesQuery(from_ns=-S)), store.ping().detail["points"]
+    store.close()
+    server.stop()
+    assert turns == [0, 1, 2, 3]
+    assert points == n * 200 * 2
+    assert len(latest) == (n + 1) * 100 * 2
+    assert latest.values[latest.quantities == "sum"].sum() == 100.0 * sum(range(-1, n))

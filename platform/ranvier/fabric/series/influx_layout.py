@@ -20,7 +20,7 @@ Tags, with the number of values that each can take:
 
 So `observed` has at most objects · 21 · COPIES series, and `feedback` at most LANES times that. In practice
 an object has one or two periods and a few copies: 10,000 cells make some 10,000 to 40,000 series, whatever
-the number of quantities, revisions, runs and years.
+the number of quantities, runs and years.
 
 InfluxDB merges two lines of one series and one timestamp, field by field. So a second report of the same
 object and end (a revision, a resend that was recorded later, other counters of the same period, another run
