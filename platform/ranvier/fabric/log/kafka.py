@@ -133,7 +133,7 @@ class KafkaLog:
             if offset + max_records > self._ends.get(place, 0):
                 self._ends |= self._admin.ends([place])
             messages = self._reader.read(place, offset, self._ends[place], max_records, READ_BYTES)
-        return [kafka_records.decoded(topic, partition, message) for message in messages]
+        return kafka_records.decoded(topic, partition, messages)
 
     def offsets(self, topic: str, at_ns: int | None = None) -> Offsets:
         """The end of each partition, or the first offset recorded at or after `at_ns`."""

@@ -19,6 +19,7 @@ RECORD_OVERHEAD = 600
 @dataclass(slots=True)
 class _Queue:
     records: list[Record] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
     at: int = 0
     size: int = 0
 
@@ -27,20 +28,18 @@ class _Queue:
 
     def put(self, records: Sequence[Record]) -> None:
         if self.at:
-            del self.records[: self.at]
+            del self.records[: self.at], self.sizes[: self.at]
             self.at = 0
-        self.records.extend(records)
-        self.size += _bytes(records)
+        sizes = [len(r.value) + len(r.key) + RECORD_OVERHEAD for r in records]
+        self.records += records
+        self.sizes += sizes
+        self.size += sum(sizes)
 
     def take(self, count: int) -> list[Record]:
         taken = self.records[self.at : self.at + count]
+        self.size -= sum(self.sizes[self.at : self.at + count])
         self.at += len(taken)
-        self.size -= _bytes(taken)
         return taken
-
-
-def _bytes(records: Sequence[Record]) -> int:
-    return sum(len(r.value) + len(r.key) for r in records) + RECORD_OVERHEAD * len(records)
 
 
 class Buffers:

@@ -91,7 +91,7 @@ class KafkaGroupConsumer:
         for (name, part), messages in fetched.items():
             place = (self._topics[name], part)
             if place in self._taken:
-                self._buffers.put(place, [decoded(*place, message) for message in messages])
+                self._buffers.put(place, decoded(*place, messages))
         full = self._buffers.full() - self._paused
         if full:
             self._paused |= full

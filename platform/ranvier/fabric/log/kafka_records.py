@@ -83,20 +83,23 @@ def size_of(message: Message) -> int:
     )
 
 
-def decoded(topic: str, partition: int, fetched: Fetched) -> Record:
-    """The record of a message; what is no UTF-8 in keys and headers is replaced."""
-    headers = fetched.headers
-    if headers and headers[0][0] == TIME_HEADER:
-        recorded_at_ns = int.from_bytes(headers[0][1] or b"", "big", signed=True)
-        headers = headers[1:]
-    else:
-        recorded_at_ns = fetched.timestamp * MS_NS
-    return Record(
-        topic,
-        partition,
-        fetched.offset,
-        (fetched.key or b"").decode(errors="replace"),
-        fetched.value or b"",
-        {name: (text or b"").decode(errors="replace") for name, text in headers} if headers else {},
-        recorded_at_ns,
-    )
+def decoded(topic: str, partition: int, messages: Sequence[Fetched]) -> list[Record]:
+    """The records of messages of one partition; what is no UTF-8 in keys and headers is replaced."""
+    records = []
+    stamp, stamped_ns = b"", 0  # those of one append share it
+    for message in messages:
+        headers = message.headers
+        if headers and headers[0][0] == TIME_HEADER:
+            if headers[0][1] != stamp:
+                stamp = headers[0][1] or b""
+                stamped_ns = int.from_bytes(stamp, "big", signed=True)
+            at_ns, texts = stamped_ns, _texts(headers[1:]) if len(headers) > 1 else {}
+        else:
+            at_ns, texts = message.timestamp * MS_NS, _texts(headers)
+        key = (message.key or b"").decode("utf-8", "replace")
+        records.append(Record(topic, partition, message.offset, key, message.value or b"", texts, at_ns))
+    return records
+
+
+def _texts(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
+    return {name: (text or b"").decode("utf-8", "replace") for name, text in headers}

@@ -30,20 +30,27 @@ class Fetched:
 def test_an_entry_comes_back_whole(key: str, value: bytes, headers: dict[str, str], at_ns: int) -> None:
     (message,) = encoded([Entry(key, value, headers)], at_ns, 4, MIB)
     fetched = Fetched(3, milliseconds(at_ns), message.key, message.value, list(message.headers))
-    assert decoded("t", message.partition, fetched) == Record(
-        "t", message.partition, 3, key, value, headers, at_ns
-    )
+    assert decoded("t", message.partition, [fetched]) == [
+        Record("t", message.partition, 3, key, value, headers, at_ns)
+    ]
+
+
+def test_each_record_has_the_time_of_its_own_append() -> None:
+    times = [7, 7, 2**62, 0, 7]
+    sent = [encoded([Entry("k", b"")], at_ns, 4, MIB)[0] for at_ns in times]
+    fetched = [Fetched(headers=list(message.headers)) for message in sent]
+    assert [record.recorded_at_ns for record in decoded("t", 0, fetched)] == times
 
 
 def test_a_header_named_like_our_own_stays_the_callers() -> None:
     (message,) = encoded([Entry("k", b"", {TIME_HEADER: "mine"})], 7, 4, MIB)
-    record = decoded("t", 0, Fetched(headers=list(message.headers)))
+    (record,) = decoded("t", 0, [Fetched(headers=list(message.headers))])
     assert (record.recorded_at_ns, record.headers) == (7, {TIME_HEADER: "mine"})
 
 
 def test_a_message_of_someone_else_is_read_as_far_as_it_goes() -> None:
     fetched = Fetched(timestamp=5, headers=[("a", None), ("b", b"\xff")])
-    assert decoded("t", 1, fetched) == Record("t", 1, 3, "", b"", {"a": "", "b": "�"}, 5_000_000)
+    assert decoded("t", 1, [fetched]) == [Record("t", 1, 3, "", b"", {"a": "", "b": "�"}, 5_000_000)]
 
 
 def test_kafkas_time_is_in_whole_milliseconds_and_never_none() -> None:
