@@ -213,7 +213,9 @@ def _is_public(where: tuple[int | str, ...]) -> bool:
     section = ServerSettings.model_fields.get(str(where[1])) if len(where) > 2 else None
     fields = getattr(section.annotation, "model_fields", {}) if section else ServerSettings.model_fields
     field = fields.get(str(where[-1]))
-    return field is not None and "Secret" not in str(field.annotation)
+    if field is None or hasattr(field.annotation, "model_fields"):
+        return False
+    return "Secret" not in str(field.annotation)
 
 
 def _from_toml(file: Path | None) -> dict[str, Any]:
