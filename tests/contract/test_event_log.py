@@ -270,7 +270,7 @@ def test_a_sought_place_that_comes_later_goes_on_from_there(log: EventLog) -> No
     log.append("t", numbered(100), 1)
     one, two = log.consumer("g", ["t"]), log.consumer("g", ["t"])
     two.seek(log.offsets("t"))
-    take(one, 100)
+    settle([one, two])
     one.close()
     assert quiet(two)
     log.append("t", numbered(50, start=100), 2)
