@@ -17,7 +17,7 @@ from tests.faults.harness import Order, perform
 from tests.faults.sabotage import SABOTAGES
 
 GAPS_S = {profiles.EMBEDDED: 0.5, profiles.SERVERS: 1.0}
-RATES_PER_S = {profiles.EMBEDDED: 150.0, profiles.SERVERS: 60.0}
+RATES_PER_S = {profiles.EMBEDDED: 150.0, profiles.SERVERS: 50.0}
 
 
 def main() -> int:

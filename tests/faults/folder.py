@@ -17,7 +17,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     seed: int
     rate_per_s: float
-    batch: int = 60
+    batch: int = 100
     sabotage: str = ""
     oversize: bool = False
     servers: dict[str, dict[str, str]] = {}
