@@ -67,11 +67,11 @@ class OffsetsFirst(Broken):
 class ForgetfulGraph(Broken):
     """A graph that loses a change now and then."""
 
-    def apply(
-        self, changes: Sequence[TopologyChange], recorded_at_ns: int, offsets: Offsets | None = None
-    ) -> int:
-        kept = list(changes)[:-1] if changes and self._due() else changes
-        return int(self._inner.apply(kept, recorded_at_ns, offsets))
+    def apply(self, changes: Sequence[TopologyChange], recorded: Any, offsets: Offsets | None = None) -> int:
+        if not changes or not self._due():
+            return int(self._inner.apply(changes, recorded, offsets))
+        times = recorded if isinstance(recorded, int) else recorded[:-1]
+        return int(self._inner.apply(changes[:-1], times, offsets))
 
 
 class LetterThief(Broken):

@@ -76,8 +76,9 @@ class WatchedGraph(Watched):
     """A GraphStore whose writes are seen."""
 
     def apply(
-        self, changes: Sequence[TopologyChange], recorded_at_ns: int, offsets: Offsets | None = None
-    ) -> int:
+        self, changes: Sequence[TopologyChange], recorded_at_ns: int | Sequence[int],
+        offsets: Offsets | None = None,
+    ) -> int:  # fmt: skip
         with self._phase("storing graph"):
             altered: int = self._inner.apply(changes, recorded_at_ns, offsets)
             return altered
