@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ranvier.fabric.graph import neo4j_reader
+from ranvier.fabric.graph import neo4j_reader, neo4j_writer
 from ranvier.fabric.graph.neo4j import Neo4jConfig, Neo4jGraph
 from ranvier.fabric.graph.neo4j_driver import Driver, Run
 from ranvier.fabric.graph.neo4j_reader import Reader, Whose
@@ -272,6 +272,47 @@ def test_a_read_holds_together_though_another_writes_in_the_middle_of_it() -> No
         read("snapshot", whole)
     other.close()
     watched.close()
+
+
+def test_what_was_undone_at_once_is_kept_for_running_reads_and_then_swept(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neo4j_writer, "UNDONE_TURNS", 3)
+    kept = "MATCH (u:UndoneFact {space: $space}) RETURN count(u)"
+    counts = []
+    for i in range(1, 20):  # each at the instant of recording of the one before: nobody could know it
+        watched.graph.apply([NodeChange(ue(0), "UE", 0, {"seen": i})], 100)
+        counts += watched.driver.read(lambda run: run(kept, {"space": watched.config.space}))[0]
+    assert counts[:4] == [0, 1, 2, 3]
+    assert max(counts) <= 7
+    found = watched.graph.node(*WHOSE, ue(0), NOW, 100)
+    assert found is not None
+    assert found.properties == {"seen": 19}
+
+
+def test_a_read_that_was_overtaken_by_the_sweep_begins_again(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neo4j_writer, "UNDONE_TURNS", 1)
+    watched.graph.apply([NodeChange(ue(0), "UE", 0, {"seen": 0})], 100)
+    disturbances = iter([6, 6, 6])
+
+    def work(run: Run) -> Any:
+        def disturbed(query: str, parameters: Mapping[str, Any]) -> Any:
+            rows = run(query, parameters)
+            if "Clock" not in query:
+                for i in range(next(disturbances, 0)):
+                    watched.graph.apply([NodeChange(ue(0), "UE", 0, {"seen": time.monotonic_ns() + i})], 100)
+            return rows
+
+        reader = Reader(disturbed, Whose(watched.config.space, *WHOSE), (NOW, NOW), {})
+        return reader.answer(lambda reader: reader.of_nodes([reader.entity(ue(0))]))
+
+    rows = watched.driver.read(work)
+    now = watched.graph.node(*WHOSE, ue(0), NOW, NOW)
+    assert now is not None
+    assert neo4j_reader.nodes(rows)[0].properties == now.properties
+    assert next(disturbances, None) is None, "it was disturbed until it was left alone"
 
 
 def _serve(i: int, at: int) -> RelationChange:

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 from ranvier.fabric.graph.admission import Admission, Key
-from ranvier.fabric.graph.claims import resolve
+from ranvier.fabric.graph.claims import Claim, resolve
 from ranvier.fabric.graph.intervals import fork
 from ranvier.fabric.graph.neo4j_driver import Run
 from ranvier.fabric.graph.neo4j_lines import BEFORE_ALL, Fact, Lines
@@ -22,6 +22,7 @@ from ranvier.fabric.graph.neo4j_loader import ENTITIES, EntityRow, Loader, many
 from ranvier.fabric.graph.neo4j_names import BatchNames, key
 from ranvier.fabric.graph.neo4j_rows import Properties, Shapes
 from ranvier.fabric.graph.neo4j_schema import labels, quoted
+from ranvier.fabric.graph.recording import by_time
 from ranvier.fabric.ports import FOREVER_NS, Offsets
 from ranvier.fabric.topology_change import NodeChange, TopologyChange
 from ranvier.ontology.errors import InputError
@@ -29,6 +30,7 @@ from ranvier.ontology.ontology import Ontology
 
 UNDONE_TURNS = 1_000
 """For so many batches a reader may still ask for what was undone before anyone could know it."""
+SWEPT_AT_ONCE = 10_000
 LONGEST_ID_BYTES = 4_000
 """An index of Neo4j holds at most 8 kB for one entry, and the id shares it with tenant and network."""
 
@@ -80,7 +82,8 @@ ON MATCH SET o.next = CASE WHEN o.next < row.next THEN row.next ELSE o.next END
 _SET_CLOCK = "MATCH (c:Clock {space: $space}) SET c += $properties"
 _SWEEP = """
 MATCH (u:UndoneFact) USING INDEX u:UndoneFact(space, until_turn)
-WHERE u.space = $space AND u.until_turn <= $until DELETE u
+WHERE u.space = $space AND u.until_turn <= $until WITH u LIMIT $limit DELETE u
+RETURN count(u)
 """
 
 
@@ -94,27 +97,29 @@ class Writer:
         self._admission = Admission(ontology, self._class_of)
 
     def apply(
-        self, run: Run, changes: Sequence[TopologyChange], recorded_at_ns: int, offsets: Offsets
-    ) -> int:
+        self, run: Run, changes: Sequence[TopologyChange], recorded_at_ns: int | Sequence[int],
+        offsets: Offsets,
+    ) -> int:  # fmt: skip
         """Write all within the transaction of `run`; how many changes altered the graph."""
         turn, latest, undone_since = run(_LOCK, {"space": self._space})[0]
-        recorded = recorded_at_ns if latest is None else max(recorded_at_ns, latest)
         altered = 0
         clock: Properties = {}
         if changes:
             batch = _Batch(run, self._space, self._ontology, self._labels)
             entities = batch.entities(changes)
             self._check(changes, entities, batch.names)
-            altered, undone = batch.apply(changes, Lines(recorded, turn))
-            if undone and undone_since is None:
+            lines = Lines(turn)
+            groups = by_time(changes, recorded_at_ns, BEFORE_ALL if latest is None else latest)
+            altered, last = batch.apply(groups, lines)
+            if last is not None:
+                clock["recorded_at_ns"] = last
+            if undone_since is None and any(fact.recorded_at >= fact.superseded_at for fact in lines.ended):
                 clock["undone_since"] = turn
-        if altered:
-            clock["recorded_at_ns"] = recorded
         self._set_offsets(run, offsets)
         if undone_since is not None and undone_since <= turn - 2 * UNDONE_TURNS:
             until = turn - UNDONE_TURNS
-            run(_SWEEP, {"space": self._space, "until": until})
-            clock |= {"undone_since": until, "swept_turn": until}
+            swept = run(_SWEEP, {"space": self._space, "until": until, "limit": SWEPT_AT_ONCE})[0][0]
+            clock |= {"undone_since": until if swept < SWEPT_AT_ONCE else undone_since, "swept_turn": until}
         if clock:
             run(_SET_CLOCK, {"space": self._space, "properties": clock})
         return altered
@@ -172,18 +177,27 @@ class _Batch:
         self._entities = {row[0]: EntityRow(row) for row in found}
         return self._entities
 
-    def apply(self, changes: Sequence[TopologyChange], lines: Lines) -> tuple[int, bool]:
-        """How many changes altered a timeline, and whether anything was undone that was never known."""
+    def apply(
+        self, groups: Sequence[tuple[int, Sequence[TopologyChange]]], lines: Lines
+    ) -> tuple[int, int | None]:
+        """How many changes altered a timeline, and when the last of them was recorded."""
         mentioned = len(self.names.entity_names)
-        ordered = sorted(changes, key=attrgetter("valid_from_ns"))
-        claims, _ = resolve(ordered, self.names, self._ontology)
+        claimed: list[tuple[int, Sequence[Claim]]] = []
+        for recorded_at_ns, changes in groups:
+            ordered = sorted(changes, key=attrgetter("valid_from_ns"))
+            claimed.append((recorded_at_ns, resolve(ordered, self.names, self._ontology)[0]))
+        claims = [claim for _, several in claimed for claim in several]
         loader = Loader(self._run, self.names)
         lines.of = loader.lines(claims, self._entities)
         bodies = {(c.slot, c.state.digest): c.body.decode() for c in claims if c.body}
         self._shapes = Shapes(self._space, self.names, loader.bodies | bodies)
-        altered = sum(lines.take(claim) for claim in claims)
+        altered, last = 0, None
+        for lines.recorded_at_ns, several in claimed:
+            fresh = sum(lines.take(claim) for claim in several)
+            altered += fresh
+            last = lines.recorded_at_ns if fresh else last
         self._write(lines, mentioned)
-        return altered, any(fact.recorded_at >= lines.recorded_at_ns for fact in lines.ended)
+        return altered, last
 
     # ------------------------------------------------------------ writing
     def _write(self, lines: Lines, mentioned: int) -> None:
@@ -241,7 +255,7 @@ class _Batch:
         return properties
 
     def _write_relationships(self, lines: Lines) -> None:
-        gone = {fact.slot: fact for fact in lines.ended if fact.slot > 0 and fact.is_open}
+        gone = {fact.slot: fact for fact in lines.ended if fact.stored and fact.slot > 0 and fact.is_open}
         come = {fact.slot: fact for fact in lines.begun.values() if fact.slot > 0 and fact.is_open}
         kept = {
             slot
@@ -274,8 +288,8 @@ class _Batch:
     def _write_facts(self, lines: Lines) -> None:
         moved, created = [], []
         for fact in lines.ended:
-            label, properties = self._believed(fact, lines)
-            if fact.is_open:
+            label, properties = _believed(fact, lines.turn)
+            if fact.is_open or not fact.stored:
                 whole = self._shapes.ended(fact) | properties
                 created.append({"label": label, "properties": whole})
             else:
@@ -288,14 +302,6 @@ class _Batch:
         ]
         self._send(_NO_LONGER_BELIEVED, moved)
         self._send(_FACTS, created)
-
-    def _believed(self, fact: Fact, lines: Lines) -> tuple[str, Properties]:
-        """Where a fact goes that is no longer believed, and what that adds to it."""
-        now = lines.recorded_at_ns
-        over: Properties = {"superseded_at_ns": now, "until_turn": lines.turn}
-        if fact.recorded_at >= now:
-            return "UndoneFact", over
-        return "SupersededFact", over | {"fork": fork(fact.recorded_at, now)}
 
     def _write_assertions(self, lines: Lines) -> None:
         overruled = {(claim.slot, said): claim for claim, said in lines.overruled}
@@ -320,7 +326,7 @@ class _Batch:
                     "classes": classes, "nodes_until_ns": until[0], "relations_until_ns": until[1],
                 }
             )  # fmt: skip
-        for fact in lines.begun.values():
+        for fact in (*lines.begun.values(), *(fact for fact in lines.ended if not fact.stored)):
             scope, kind, name = names.categories[fact.state.category - 1]
             row: Properties = rows[scope - 1]
             if kind == "node" and name not in row["classes"]:
@@ -329,6 +335,14 @@ class _Batch:
                 which = "nodes_until_ns" if kind == "node" else "relations_until_ns"
                 row[which] = max(row[which], fact.valid_to)
         self._send(_SET_SCOPES, rows)
+
+
+def _believed(fact: Fact, turn: int) -> tuple[str, Properties]:
+    """Where a fact goes that is no longer believed, and what that adds to it."""
+    over: Properties = {"superseded_at_ns": fact.superseded_at, "until_turn": turn}
+    if fact.recorded_at >= fact.superseded_at:
+        return "UndoneFact", over
+    return "SupersededFact", over | {"fork": fork(fact.recorded_at, fact.superseded_at)}
 
 
 def _check_length(change: TopologyChange) -> None:
