@@ -145,6 +145,19 @@ def test_only_objects_that_are_not_regular_are_read_whole(store: InfluxSeries, r
     agree(found, exactly(store, query, HOUR))
 
 
+@pytest.mark.parametrize(("few", "many", "on_server"), [(3, 4, True), (2, 4, True), (2, 5, False)])
+def test_many_objects_with_few_reports_are_read_whole_and_give_the_same(
+    store: InfluxSeries, reads: Reads, monkeypatch: pytest.MonkeyPatch, few: int, many: int, on_server: bool
+) -> None:
+    monkeypatch.setattr(influx_windows, "FEW_OBJECTS", few)
+    monkeypatch.setattr(influx_windows, "MANY_REPORTS", many)
+    store.write(regular(3, 900, 4), DAY0)
+    query = SeriesQuery(quantities=PUSHED)
+    found = store.downsample(query, HOUR)
+    assert (reads.queries == []) == on_server
+    agree(found, exactly(store, query, HOUR))
+
+
 def test_periods_of_several_lengths_and_instants_join_as_they_do_exactly(
     store: InfluxSeries, reads: Reads
 ) -> None:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from ranvier.fabric.series import influx_tables
 from ranvier.fabric.series.influx_layout import EARLIEST_NS, FEEDBACK, LATEST_NS, OBSERVED, OWN
 from ranvier.fabric.series.influx_names import any_of, decode, encode, tags_of
+from ranvier.fabric.series.influx_reading import field_keys
 from ranvier.fabric.series.influx_versions import Select
 from ranvier.fabric.series.paging import decode_cursor, encode_cursor
 
@@ -69,8 +70,7 @@ def _pairs(
 
 
 def _fields(select: Select, measurement: str) -> list[str]:
-    keys = influx_tables.listed_keys(select(measurement, f'SHOW FIELD KEYS FROM "{measurement}"'))
-    return [key for key in keys if not key.startswith(OWN)]
+    return [key for key in field_keys(select, measurement) if not key.startswith(OWN)]
 
 
 def _each(function: str, fields: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
     clean objects, counters that sum, average or peak  ► aggregateWindow on the server, one row a window
     objects that are not clean, ratios by volume       ► read, and combined exactly
+    many objects with few reports each                 ► the same, which is cheaper there
 
 An object is clean in a window where each report has one version, was known by `known_at_ns`, carries each
 quantity that the others carry, and has a tagged period that divides the window's: then periods nest, a
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from ranvier.fabric.ports import SeriesFrame, SeriesQuery
-from ranvier.fabric.series import downsampling, influx_reading
+from ranvier.fabric.series import downsampling, influx_reading, influx_tables
 from ranvier.fabric.series.influx_layout import EARLIEST_NS, LATEST_NS, OBSERVED, RECORDED, START, SUSPECT
 from ranvier.fabric.series.influx_names import any_of, decode, encode
 from ranvier.fabric.series.influx_versions import Select
@@ -31,6 +32,8 @@ from ranvier.ontology.errors import OntologyError, StoreError
 from ranvier.ontology.ontology import Ontology
 
 SECOND_NS = 10**9
+FEW_OBJECTS = 50
+MANY_REPORTS = 200
 PUSHED = ("sum", "mean", "max", "min")
 Whole = NDArray[np.int64]
 
@@ -56,9 +59,9 @@ class Sources:
 def downsample(sources: Sources, query: SeriesQuery, period_ns: int) -> SeriesFrame:
     """One value for each object, quantity and output period that ends in (from_ns, to_ns]."""
     plain = query.origin == OBSERVED and query.recorded_after_ns < 0
-    if period_ns <= 0 or period_ns % SECOND_NS or not plain:
+    if period_ns <= 0 or period_ns % SECOND_NS or not plain or not _pays(sources.select, query):
         return sources.exactly(query, period_ns)
-    names = influx_reading.quantities(sources.select, query)
+    names = influx_reading.quantities(query, influx_reading.field_keys(sources.select, OBSERVED))
     how = {name: _aggregation(sources.ontology, decode(name)) for name in names}
     pushed = {name: function for name, function in how.items() if function in PUSHED}
     frames = []
@@ -72,6 +75,26 @@ def downsample(sources: Sources, query: SeriesQuery, period_ns: int) -> SeriesFr
         by_volume = tuple(decode(name) for name in how if name not in pushed)
         frames.append(sources.exactly(replace(query, quantities=by_volume, limit=None), period_ns))
     return _in_order(frames, query.limit)
+
+
+def _pays(select: Select, query: SeriesQuery) -> bool:
+    """Whether windows on the server are cheaper than reading the points.
+
+    Flux takes a while for each series, and hardly any for each point. So it pays for few objects, and for many
+    where each has many points, as told by the first of them. Either way gives the same.
+    """
+    objects = query.object_ids
+    if objects is None:
+        owner = f"tenant = '{encode(query.tenant)}' AND network = '{encode(query.network)}'"
+        listing = f'SHOW TAG VALUES FROM "{OBSERVED}" WITH KEY = "object" WHERE {owner}'
+        objects = tuple(map(decode, influx_tables.listed_values(select(OBSERVED, listing))))
+    if len(objects) <= FEW_OBJECTS:
+        return True
+    points = 0
+    for where in influx_reading.conditions(replace(query, object_ids=objects[:1])):
+        answer = select(OBSERVED, f'SELECT count("{RECORDED}"::field) FROM "{OBSERVED}" WHERE {where}')
+        points += sum(influx_tables.selected(answer, {"count": influx_tables.WHOLE})["count"].to_pylist())
+    return points >= MANY_REPORTS
 
 
 def _aggregation(ontology: Ontology, name: str) -> str:

@@ -75,7 +75,7 @@ BATCHES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(BATCHES)
 def test_every_report_is_stored_once_whatever_fails_and_is_forgotten(batches: list[Any]) -> None:
     server, writer = Server(), LineWriter(100)
