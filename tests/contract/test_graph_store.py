@@ -387,6 +387,46 @@ def test_redelivery_of_anything_alters_nothing_even_after_corrections(store: Gra
     holds()
 
 
+def test_many_times_of_recording_in_one_batch_are_as_good_as_a_batch_for_each(store: GraphStore) -> None:
+    def seen(network: str, base: int, times: Sequence[int]) -> list[object]:
+        """Who serves from when to when, and when that was recorded, for all that was ever known."""
+        found = [
+            store.snapshot("default", network, t, base + known).relations
+            for known in range(times[-1] + 2) for t in range(0, 14, 3)
+        ]  # fmt: skip
+        return [
+            [(r.source_id, r.valid_from_ns, r.valid_to_ns, r.recorded_at_ns - base) for r in each]
+            for each in found
+        ]
+
+    @examples(store)
+    @given(events(), st.lists(st.integers(0, 2), min_size=40, max_size=40), st.randoms())
+    def holds(changes: list[TopologyChange], steps: list[int], chance: random.Random) -> None:
+        chance.shuffle(changes)
+        said = [*(node(f"Cell={i}", 0) for i in (1, 2, 3)), node("UE=1", 0), *changes]
+        times = list(itertools.accumulate(steps[: len(said)]))
+        found = []
+        for whole in (True, False):
+            network, base = f"n{next(_networks)}", 1_000_000 * next(_networks)
+            moved, recorded = _move(said, network), [base + at for at in times]
+            if whole:
+                cut = chance.randint(0, len(said))
+                store.apply(moved[:cut], recorded[:cut], {("t", 0): cut})
+                store.apply(moved[cut:], recorded[cut:])
+            else:
+                for at, several in itertools.groupby(zip(recorded, moved, strict=True), key=lambda x: x[0]):
+                    store.apply([change for _, change in several], at)
+            found.append(seen(network, base, times))
+        assert found[0] == found[1]
+
+    holds()
+
+
+def test_as_many_times_of_recording_as_changes_are_wanted(store: GraphStore) -> None:
+    with pytest.raises(InputError, match="each of 2"):
+        store.apply([node("UE=1", 0), node("UE=2", 0)], [1])
+
+
 # ---------------------------------------------------------------- reading
 def _three_cells(store: GraphStore) -> None:
     changes: list[TopologyChange] = [

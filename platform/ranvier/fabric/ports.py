@@ -150,11 +150,14 @@ class GraphStore(Protocol):
     """The typed graph with two times. Every read takes `as_of_ns` (valid) and `known_at_ns` (recorded)."""
 
     def apply(
-        self, changes: Sequence[TopologyChange], recorded_at_ns: int, offsets: Offsets | None = None
-    ) -> int:
+        self, changes: Sequence[TopologyChange], recorded_at_ns: int | Sequence[int],
+        offsets: Offsets | None = None,
+    ) -> int:  # fmt: skip
         """Apply changes and store the log's offsets in one transaction; how many altered the graph.
 
         A change that the store has seen alters nothing. A late change takes its place in the history.
+        `recorded_at_ns` is that of all changes or of each; those of one time are taken together, the times in
+        their order. Knowledge does not go back: a time before the store's latest counts as the latest.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -97,15 +97,8 @@ class GraphSink:
         return self._intake.changes(records)
 
     def store(self, accepted: Sequence[Accepted[TopologyChange]], offsets: Offsets) -> StepResult:
-        """One transaction for each time of recording, which is the same for what was published together."""
-        altered = 0
-        done: dict[tuple[str, int], int] = {}
-        for recorded_at_ns, several in _by_time(accepted):
-            for each in several:
-                done[each.record.topic, each.record.partition] = each.record.offset + 1
-            altered += self._store.apply([each.payload for each in several], recorded_at_ns, dict(done))
-        if done != dict(offsets):
-            self._store.apply([], 0, offsets)
+        """One transaction, with the time at which the log took each."""
+        altered = self._store.apply([each.payload for each in accepted], _times(accepted), offsets)
         return StepResult(changes=altered)
 
     def offsets(self) -> Offsets:
@@ -113,15 +106,12 @@ class GraphSink:
         return self._store.offsets()
 
 
-def _by_time(
-    accepted: Sequence[Accepted[TopologyChange]],
-) -> Iterator[tuple[int, list[Accepted[TopologyChange]]]]:
-    """In order of time, and in that of the log within each partition: a clock set back counts as standing."""
+def _times(accepted: Sequence[Accepted[TopologyChange]]) -> list[int]:
+    """When each was recorded, in the log's order within each partition: a clock set back counts as standing."""
     latest: dict[tuple[str, int], int] = {}
-    groups: dict[int, list[Accepted[TopologyChange]]] = {}
+    times = []
     for each in accepted:
-        place = (each.record.topic, each.record.partition)
-        latest[place] = max(latest.get(place, each.record.recorded_at_ns), each.record.recorded_at_ns)
-        groups.setdefault(latest[place], []).append(each)
-    for recorded_at_ns in sorted(groups):
-        yield recorded_at_ns, groups[recorded_at_ns]
+        place, at_ns = (each.record.topic, each.record.partition), each.record.recorded_at_ns
+        latest[place] = max(latest.get(place, at_ns), at_ns)
+        times.append(latest[place])
+    return times

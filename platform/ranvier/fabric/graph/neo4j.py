@@ -88,8 +88,9 @@ class Neo4jGraph:
 
     # ------------------------------------------------------------ writing
     def apply(
-        self, changes: Sequence[TopologyChange], recorded_at_ns: int, offsets: Offsets | None = None
-    ) -> int:
+        self, changes: Sequence[TopologyChange], recorded_at_ns: int | Sequence[int],
+        offsets: Offsets | None = None,
+    ) -> int:  # fmt: skip
         """See the port. All changes or none: the first that is not admitted is raised before any is written.
 
         Knowledge does not go back: a `recorded_at_ns` before the space's latest is taken as the latest.

@@ -19,7 +19,7 @@ BEFORE_ALL = -(2**63)
 
 
 class Fact(NamedTuple):
-    """A run of current knowledge. `stored` is whether the server has it; `turn` the batch that wrote it."""
+    """A run of knowledge. `stored` is whether the server has it; `turn` the batch that wrote it."""
 
     slot: int
     state: State
@@ -28,6 +28,7 @@ class Fact(NamedTuple):
     recorded_at: int
     turn: int
     stored: bool = True
+    superseded_at: int = FOREVER_NS
 
     @property
     def run(self) -> Run:
@@ -68,10 +69,13 @@ class Line:
 
 
 class Lines:
-    """All timelines of a batch, and what is to be written of them."""
+    """All timelines of a batch, and what is to be written of them.
 
-    def __init__(self, recorded_at_ns: int, turn: int) -> None:
-        self.recorded_at_ns, self.turn = recorded_at_ns, turn
+    `recorded_at_ns` is the time of recording of the claims to come; it only rises.
+    """
+
+    def __init__(self, turn: int) -> None:
+        self.recorded_at_ns, self.turn = BEFORE_ALL, turn
         self.of: dict[int, Line] = {}
         self.begun: dict[tuple[int, int], Fact] = {}
         self.ended: list[Fact] = []
@@ -142,8 +146,8 @@ class Lines:
         del line.facts[fact.valid_from]
         if fact.is_open:
             line.open_from = None
-        # What begins and ends in one batch was never known to anyone: it leaves no trace.
-        if fact.stored:
-            self.ended.append(fact)
-        else:
+        if not fact.stored:
             del self.begun[fact.slot, fact.valid_from]
+        # What begins and ends at one time of recording was never known to anyone: it leaves no trace.
+        if fact.stored or fact.recorded_at < self.recorded_at_ns:
+            self.ended.append(fact._replace(superseded_at=self.recorded_at_ns))

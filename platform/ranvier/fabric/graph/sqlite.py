@@ -12,6 +12,7 @@ from ranvier.fabric.graph.connections import Connections, refusal
 from ranvier.fabric.graph.export import GraphExport
 from ranvier.fabric.graph.names import Cache
 from ranvier.fabric.graph.reader import Point, Reader, Row
+from ranvier.fabric.graph.recording import by_time
 from ranvier.fabric.graph.writer import Writer
 from ranvier.fabric.ports import GraphPage, Health, Offsets
 from ranvier.fabric.snapshot import Node, Relation, Snapshot
@@ -51,8 +52,9 @@ class SqliteGraph:
             self._admission.check(change)
 
     def apply(
-        self, changes: Sequence[TopologyChange], recorded_at_ns: int, offsets: Offsets | None = None
-    ) -> int:
+        self, changes: Sequence[TopologyChange], recorded_at_ns: int | Sequence[int],
+        offsets: Offsets | None = None,
+    ) -> int:  # fmt: skip
         """See the port. All changes or none: the first that is not admitted is raised before any is written.
 
         Knowledge does not go back: a `recorded_at_ns` before the store's latest is taken as the latest.
@@ -76,7 +78,9 @@ class SqliteGraph:
                 self._classes.put(key, node_class)
             return altered
 
-    def _write(self, changes: Sequence[TopologyChange], recorded_at_ns: int, offsets: Offsets) -> int:
+    def _write(
+        self, changes: Sequence[TopologyChange], recorded_at_ns: int | Sequence[int], offsets: Offsets
+    ) -> int:
         connection = self._connections.writer
         connection.execute("BEGIN IMMEDIATE")
         version = connection.execute("PRAGMA data_version").fetchone()[0]
@@ -84,10 +88,12 @@ class SqliteGraph:
             self._writer.forget()
             self._data_version = version
         clock = connection.execute("SELECT recorded_at FROM clock").fetchone()[0]
-        recorded = max(recorded_at_ns, clock)
-        altered = self._writer.apply(changes, recorded)
-        if altered:
-            connection.execute("UPDATE clock SET recorded_at = ?", (recorded,))
+        altered = 0
+        for recorded, several in by_time(changes, recorded_at_ns, clock):
+            fresh = self._writer.apply(several, recorded)
+            altered += fresh
+            if fresh:
+                connection.execute("UPDATE clock SET recorded_at = ?", (recorded,))
         connection.executemany(
             "INSERT OR REPLACE INTO log_offset VALUES (?, ?, ?)",
             [(topic, part, after) for (topic, part), after in offsets.items()],

@@ -55,14 +55,14 @@ class Graph:
     fails: int = 0
 
     def apply(
-        self, changes: Sequence[TopologyChange], recorded_at_ns: int, offsets: Offsets | None = None
+        self, changes: Sequence[TopologyChange], recorded_at_ns: Sequence[int], offsets: Offsets | None = None
     ) -> int:
         if self.fails:
             self.fails -= 1
             raise StoreError("room on the disk", "none", "make some")
         if any(isinstance(c, NodeChange) and c.node_id.startswith("bad") for c in changes):
             raise InputError("a good node", "a bad one", "mend it")
-        self.applied += [(change, recorded_at_ns) for change in changes]
+        self.applied += zip(changes, recorded_at_ns, strict=True)
         self.at.update(offsets or {})
         return len(changes)
 
