@@ -62,9 +62,9 @@ class Running:
         found: dict[str, Any] = self.get("/v1/live/snapshot").json()["figures"]
         return found
 
-    def wait(self, until: Callable[[], bool]) -> None:
+    def wait(self, until: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
         """Wait until that holds, or fail with what the process said."""
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + patience_s
         while time.monotonic() < end and self.process.poll() is None:
             try:
                 if until():

@@ -34,6 +34,7 @@ from ranvier.ontology.ontology import Ontology, load
 
 TELL_EVERY_S = 10.0
 RESTART_S = 2.0
+LAG_WAIT_S = 2.0
 SHORT_LIFE_S, SHORT_LIVES = 20.0, 5
 """A process that ends so soon after its start, so many times running, has a reason that does not pass."""
 STOP_S = 60.0
@@ -75,7 +76,7 @@ def _ingest(ports: Ports, settings: Settings, ontology: Ontology) -> Ingest:
 
 def _take(ingest: Ingest, ports: Ports, patience: Patience, stop: threading.Event) -> None:
     clock, told_s = SystemClock(), time.monotonic()
-    lag = SinkLag(ports.log, 0.0, IDLE_S)
+    lag = SinkLag(ports.log, 0.0, LAG_WAIT_S)
     log.info("ingest goes on")
     while not stop.is_set():
         patience.attempt(lambda: ingest.step(clock.now_ns(), IDLE_S))
