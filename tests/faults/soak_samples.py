@@ -77,8 +77,8 @@ def table(samples: Samples, judgements: list[Judgement], rate_per_s: float) -> s
     """What a soak prints."""
     minutes = samples.times_s[-1] / 60
     lines = [
-        "", f"{minutes:.0f} minutes at {rate_per_s:g} reports a second, {len(samples.times_s)} samples; "
-        f"the first {minutes * WARM_UP:.0f} minutes are warm-up", "",
+        "", f"{minutes:.1f} minutes at {rate_per_s:g} reports a second, {len(samples.times_s)} samples; "
+        f"the first {minutes * WARM_UP:.1f} minutes are warm-up", "",
         f"{'':<34} {'after warm-up':>14} {'at the end':>12} {'highest':>10}",
     ]  # fmt: skip
     first = samples.after(samples.times_s[-1] * WARM_UP)

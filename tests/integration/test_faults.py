@@ -50,7 +50,7 @@ def sound(order: Order) -> None:
 
 
 def test_nothing_is_lost_on_the_embedded_stores_under_kill_9_and_jumping_clocks() -> None:
-    sound(Order(profile="embedded", faults=10, seed=SEED, eras=2, gap_s=0.2, rate_per_s=250.0))
+    sound(Order(profile="embedded", faults=8, seed=SEED, eras=2, gap_s=0.1, rate_per_s=250.0))
 
 
 def why_no_servers() -> str:
