@@ -19,7 +19,8 @@ def remove(at_ns: int, state: State) -> Claim:
 
 
 def _lines(*stored: Fact, last_ns: int | None = None) -> Lines:
-    lines, line = Lines(recorded_at_ns=100, turn=7), Line()
+    lines, line = Lines(turn=7), Line()
+    lines.recorded_at_ns = 100
     for fact in stored:
         line.hold(fact)
         line.said[Assertion(fact.valid_from, UPSERT, fact.state)] = True
@@ -37,7 +38,7 @@ def test_a_handover_ends_the_stored_fact_and_begins_two() -> None:
     stored = Fact(5, A, 10, FOREVER_NS, 50, 3)
     lines = _lines(stored, last_ns=10)
     assert lines.take(upsert(20, B))
-    assert lines.ended == [stored]
+    assert lines.ended == [stored._replace(superseded_at=100)]
     assert runs(lines) == [(10, 20, A), (20, FOREVER_NS, B)]
 
 
@@ -65,7 +66,7 @@ def test_a_late_change_takes_its_stretch_and_no_more() -> None:
     lines = _lines(first, second, last_ns=40)
     lines.of[5].said[Assertion(30, REMOVE, A)] = True
     assert lines.take(upsert(20, B))
-    assert lines.ended == [first]
+    assert lines.ended == [first._replace(superseded_at=100)]
     assert runs(lines) == [(10, 20, A), (20, 40, B)], "a removal of A does not end B"
 
 
