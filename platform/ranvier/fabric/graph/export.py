@@ -38,10 +38,10 @@ CREATE TEMP TABLE told (
 
 
 class Batch(NamedTuple):
-    """Changes that were recorded together; `number` counts all changes up to the end of it."""
+    """Changes in order of recording, each with its time; `number` counts all changes up to the end of it."""
 
     number: int
-    recorded_at_ns: int
+    recorded_at_ns: list[int]
     changes: list[TopologyChange]
 
 
@@ -133,24 +133,17 @@ class GraphExport:
         return BY_SOURCE if a == 0 else BY_TARGET if b == 0 else UNCONDITIONAL
 
     def batches(self, after: int = 0) -> Iterator[Batch]:
-        """The changes after the first `after`, in batches of one time of recording; `prepare` comes first."""
+        """The changes after the first `after`, in batches; `prepare` comes first."""
         rows = self._sorted.execute(
             "SELECT recorded, slot, at_ns, op, category, a, b, digest FROM told"
             " ORDER BY recorded, rank, slot, number LIMIT -1 OFFSET ?",
             (after,),
         )
         number = after
-        for recorded_at_ns, several in groupby(rows, key=itemgetter(0)):
-            changes: list[TopologyChange] = []
-            for row in several:
-                changes.append(self._change(row[1], Assertion(row[2], row[3], State(*row[4:]))))
-                if len(changes) == BATCH:
-                    number += len(changes)
-                    yield Batch(number, recorded_at_ns, changes)
-                    changes = []
-            if changes:
-                number += len(changes)
-                yield Batch(number, recorded_at_ns, changes)
+        while page := rows.fetchmany(BATCH):
+            changes = [self._change(row[1], Assertion(row[2], row[3], State(*row[4:]))) for row in page]
+            number += len(changes)
+            yield Batch(number, [row[0] for row in page], changes)
 
     def _change(self, slot: int, assertion: Assertion) -> TopologyChange:
         at_ns, op, state = assertion

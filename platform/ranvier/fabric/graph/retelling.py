@@ -37,7 +37,7 @@ from ranvier.fabric.ports import FOREVER_NS
 from ranvier.ontology.errors import StoreError
 
 BEFORE_ALL = -(2**63)
-MOST_PERMUTED = 7
+MOST_SEARCHED, MOST_STRETCHES = 16, 500
 
 
 class Belief(NamedTuple):
@@ -217,8 +217,8 @@ def _contradicting(
     instant: Sequence[Said], stretches: Sequence[_Stretch], matching: int
 ) -> list[Telling]:  # fmt: skip
     found = _followed(instant, stretches, matching)
-    if found is None and len(instant) <= MOST_PERMUTED:
-        found = _searched(instant, stretches, _Instant(matching), [each.assertion for each in instant])
+    if found is None and len(instant) <= MOST_SEARCHED and len(stretches) <= MOST_STRETCHES:
+        found = _Search(instant, stretches).tellings(0, _Instant(matching))
     if found is None:
         raise _damaged(instant)
     return found
@@ -285,25 +285,40 @@ def _holds(
     return told.live == {each.assertion: each.live for each in instant}
 
 
-def _searched(
-    instant: Sequence[Said], stretches: Sequence[_Stretch], told: _Instant, left: list[Assertion]
-) -> list[Telling] | None:
-    """Any telling that gives the beliefs: all orders are tried, few as they are."""
-    if not stretches:
-        done = not left and told.live == {each.assertion: each.live for each in instant}
-        return [] if done else None
-    since, prior, state = stretches[0]
-    if told.state(prior) == state:
-        rest = _searched(instant, stretches[1:], told, left)
-        if rest is not None:
-            return rest
-    for number, new in enumerate(left):
+class _Search:
+    """Any telling that gives the beliefs: what was found to lead nowhere is not tried again."""
+
+    def __init__(self, instant: Sequence[Said], stretches: Sequence[_Stretch]) -> None:
+        self._final = {each.assertion: each.live for each in instant}
+        self._stretches = stretches
+        self._failed: set[tuple[int, frozenset[tuple[Assertion, bool]]]] = set()
+
+    def tellings(self, place: int, told: _Instant) -> list[Telling] | None:
+        """Those from the stretch at `place` on; None where there are none."""
+        if place == len(self._stretches):
+            return [] if told.live == self._final else None
+        known = (place, frozenset(told.live.items()))
+        if known in self._failed:
+            return None
+        since, prior, state = self._stretches[place]
+        found = self.tellings(place + 1, told) if told.state(prior) == state else None
+        for new in self._final if found is None else ():
+            after = self._after(told, new)
+            rest = None if after is None else self.tellings(place, after)
+            if rest is not None:
+                return [Telling(since, new), *rest]
+        if found is None:
+            self._failed.add(known)
+        return found
+
+    def _after(self, told: _Instant, new: Assertion) -> _Instant | None:
+        """With `new` told; None where it was told already, or overrules what still stands in the end."""
+        if new in told.live:
+            return None
         after = told.copy()
         after.tell(new)
-        rest = _searched(instant, stretches, after, left[:number] + left[number + 1 :])
-        if rest is not None:
-            return [Telling(since, new), *rest]
-    return None
+        overruled = (each for each, live in after.live.items() if not live)
+        return None if any(self._final[each] for each in overruled) else after
 
 
 def _damaged(instant: Sequence[Said]) -> StoreError:

@@ -13,7 +13,7 @@ from ranvier.ontology.errors import InputError
 
 
 class Told(Protocol):
-    """Changes that were recorded together; `number` counts all changes up to the end of them."""
+    """Changes in order of recording; `number` counts all changes up to the end of them."""
 
     @property
     def number(self) -> int:
@@ -21,8 +21,8 @@ class Told(Protocol):
         ...
 
     @property
-    def recorded_at_ns(self) -> int:
-        """When they were recorded."""
+    def recorded_at_ns(self) -> Sequence[int]:
+        """When each was recorded."""
         ...
 
     @property

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ranvier.fabric.graph import export as export_module
 from ranvier.fabric.graph.export import GraphExport
 from ranvier.fabric.graph.sqlite import SqliteGraph
 from ranvier.fabric.topology_change import NodeChange, RelationChange, TopologyChange
@@ -175,7 +176,10 @@ def test_a_slot_of_a_long_history_is_told_in_time_that_grows_with_it(folder: Pat
     assert tables(folder / "target.sqlite") == tables(folder / "source.sqlite")
 
 
-def test_the_batches_after_any_number_are_those_that_were_left(folder: Path) -> None:
+def test_the_batches_after_any_number_are_those_that_were_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_module, "BATCH", 2)
     with closing(SqliteGraph(folder / "source.sqlite", ONTOLOGY)) as source:
         _long(source, 50)
     with closing(GraphExport(folder / "source.sqlite", ONTOLOGY)) as export:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ranvier.fabric.event import DEAD_LETTERS, MEASUREMENTS, TOPOLOGY
+from ranvier.fabric.graph import export as graph_export
 from ranvier.fabric.graph.sqlite import SqliteGraph
 from ranvier.fabric.ingest import GRAPH, SERIES, Ingest, publish
 from ranvier.fabric.log.sqlite import SqliteLog
@@ -20,6 +21,7 @@ from ranvier.fabric.migration.log_move import TOPICS
 from ranvier.fabric.migration.move import Migration
 from ranvier.fabric.migration.sides import Side
 from ranvier.fabric.ports import FOREVER_NS, SeriesQuery
+from ranvier.fabric.series import export as series_export
 from ranvier.fabric.series.duckdb import DuckdbSeries
 from ranvier.fabric.topology_change import NodeChange, RelationChange
 from ranvier.ontology.errors import InputError, StoreError
@@ -83,6 +85,12 @@ def fed(into: Side, first: int = 0, steps: int = 12) -> None:
 
 def replace_quantity(one: MeasurementReport) -> MeasurementReport:
     return MeasurementReport(one.object_id, one.object_class, one.start_ns, one.end_ns, {"No.Such": 1.0})
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph_export, "BATCH", 10)
+    monkeypatch.setattr(series_export, "BATCH", 100)
 
 
 @pytest.fixture
@@ -182,8 +190,8 @@ class Dying:
 @pytest.mark.parametrize("taken", [False, True])
 @pytest.mark.parametrize(
     ("store", "verb", "after"),
-    [("log", "append", 0), ("log", "append", 17), ("graph", "apply", 0), ("graph", "apply", 7),
-     ("series", "write", 0), ("graph", "apply", 12), ("series", "write", 1), ("log", "consumer", 0)],
+    [("log", "append", 0), ("log", "append", 17), ("graph", "apply", 0), ("graph", "apply", 5),
+     ("series", "write", 0), ("graph", "apply", 8), ("series", "write", 1), ("log", "consumer", 0)],
 )  # fmt: skip
 def test_a_migration_that_is_killed_goes_on_and_gives_the_same(
     source: Side, target: Side, tmp_path: Path, store: str, verb: str, after: int, taken: bool
