@@ -324,5 +324,6 @@ class _Search:
 def _damaged(instant: Sequence[Said]) -> StoreError:
     return StoreError(
         "facts that follow from what was said", f"others at {instant[0].assertion.at_ns} ns",
-        "the graph's file is damaged: fill a new one from the log, or from a backup",
+        f"the graph's file is damaged, or more than {MOST_SEARCHED} things contradict each other at that instant: "
+        "fill a new graph from the log, or from a backup",
     )  # fmt: skip
