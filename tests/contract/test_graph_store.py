@@ -652,11 +652,14 @@ def test_readers_in_threads_see_whole_batches_while_a_thread_writes(store: Graph
     wrong: list[object] = []
 
     def read() -> None:
-        while not done.is_set():
-            near = store.neighbourhood(*WHOSE, "UE=1", NOW, NOW)
-            user = next(n for n in near.nodes if n.node_id == "UE=1")
-            if len(near.relations) != 1 or near.relations[0].valid_from_ns != user.valid_from_ns:
-                wrong.append(near)
+        try:
+            while not done.is_set():
+                near = store.neighbourhood(*WHOSE, "UE=1", NOW, NOW)
+                user = next(n for n in near.nodes if n.node_id == "UE=1")
+                if len(near.relations) != 1 or near.relations[0].valid_from_ns != user.valid_from_ns:
+                    wrong.append(near)
+        except Exception as error:  # a reader that dies has not seen whole batches either
+            wrong.append(error)
 
     readers = [threading.Thread(target=read) for _ in range(3)]
     for reader in readers:

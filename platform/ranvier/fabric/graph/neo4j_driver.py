@@ -216,6 +216,7 @@ def _passes(error: Exception, client: Any) -> bool:
 
 _PASSING = frozenset(
     {
+        "Neo.ClientError.Statement.EntityNotFound",  # deleted by another between two steps of a read
         "Neo.ClientError.Transaction.TransactionTimedOut",
         "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration",
         "Neo.ClientError.Database.DatabaseNotFound",  # while the server starts

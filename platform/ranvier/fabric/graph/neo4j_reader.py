@@ -52,6 +52,7 @@ class Reader:
         self._known_at = min(known_at_ns, FOREVER_NS - 1)
         self._state = NOTHING
         self._mending = False
+        self._is_torn = False
         self._taken: dict[tuple[str, int], Row] = {}
         self._touched: set[str] = set()
 
@@ -60,13 +61,14 @@ class Reader:
         pinned = self._state = self._confirmed.get(self._scope) or self._look(NOTHING)
         found = plan(self)
         now = self._look(pinned)
-        if now == pinned and not self._touched:
+        if now == pinned and not self._touched and not self._is_torn:
             self._confirmed[self._scope] = now
             return found
         for _ in range(_ATTEMPTS):
             self._settle()
+            self._is_torn = False
             found = plan(self)
-            if self._look(self._state).swept <= self._state.turn:
+            if self._look(self._state).swept <= self._state.turn and not self._is_torn:
                 return found
         raise StoreBusy(
             f"that a read ends while {len(self._touched)} facts change",
@@ -111,7 +113,9 @@ class Reader:
             "known_forks": [node for node in path(known_at) if node != OPEN_FORK] if revised else [],
             **more,
         }  # fmt: skip
-        found = [Row(*row) for row in self._rows(text, parameters)]
+        read = [Row(*row) for row in self._rows(text, parameters)]
+        found = [row for row in read if not _torn(row)]
+        self._is_torn |= len(found) < len(read)
         if self._mending:
             self._look(self._state)
             found = [row for row in found if not (row.is_now and row.slot in self._touched)]
@@ -212,6 +216,12 @@ class Reader:
 
     def _categories(self, classes: Iterable[str]) -> list[str]:
         return [category_key(self._scope, name) for name in sorted(classes)]
+
+
+def _torn(row: Row) -> bool:
+    """Whether a row was read while another's transaction deleted or rewrote what it stands for."""
+    required = (row.slot, row.name, row.source, row.valid_from, row.recorded_at)
+    return row.is_now and (None in required or (row.target is None and row.source != row.slot))
 
 
 # ------------------------------------------------------------ facts in words
