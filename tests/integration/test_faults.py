@@ -85,8 +85,10 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def folder(sent: Path, tmp_path: Path) -> Path:
-    """A folder with a copy of that log."""
+def folder(sent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a copy of that log. Fewer single versions are looked at than in a run."""
+    monkeypatch.setattr("tests.faults.verify.VERSION_READS", 10)
+    monkeypatch.setattr("tests.faults.verify.KNOWN_AT_READS", 3)
     shutil.copy(sent, tmp_path / "log.db")
     return tmp_path
 
