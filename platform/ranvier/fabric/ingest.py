@@ -205,7 +205,7 @@ class Ingest:
     ) -> None:  # fmt: skip
         self._now_ns, self._log = 0, log
         self._lag = TwinLag()
-        self.total = StepResult()
+        self.total = self._reported = StepResult()
         intake = Intake(ontology)
         measured = SeriesSink(series, intake, self._lag, clock or (lambda: self._now_ns))
         self._series = SinkLoop(log, SERIES, measured, batch)
@@ -214,11 +214,18 @@ class Ingest:
     def step(self, now_ns: int, timeout_s: float = 0.0) -> StepResult:
         """Take one batch of topology and one of Measurements; waits up to `timeout_s` for the latter.
 
-        Raises StoreError where a store fails: nothing is lost, the next step takes the same records again.
+        Returns what was done since it last returned. Raises StoreError where a store fails: nothing is lost,
+        the next step takes the same records again. Measurements do not wait for the graph to come back.
         """
         self._now_ns = now_ns
-        result = self._graph.step(now_ns) + self._series.step(now_ns, timeout_s)
-        self.total += result
+        try:
+            self.total += self._graph.step(now_ns)
+        except StoreError:
+            while (taken := self._series.step(now_ns)).records:
+                self.total += taken
+            raise
+        self.total += self._series.step(now_ns, timeout_s)
+        result, self._reported = self.total - self._reported, self.total
         return result
 
     def drain(self, now_ns: int) -> StepResult:

@@ -13,7 +13,7 @@ import msgspec
 from ranvier.fabric import event
 from ranvier.fabric.dead_letter import DeadLetter
 from ranvier.fabric.intake import Refused
-from ranvier.fabric.ports import Entry, EventLog, Offsets, Record
+from ranvier.fabric.ports import FOREVER_NS, Entry, EventLog, Offsets, Record
 
 HEADER = "refused"
 PAGE = 1000
@@ -30,17 +30,19 @@ class Refusals:
 
     def look_back(self, goes_on: Offsets) -> None:
         """Learn what was sent of the records from `goes_on` on, before a crash: at most a batch of them."""
-        first = [self._log.read(topic, part, offset, 1) for (topic, part), offset in goes_on.items()]
-        recorded = [records[0].recorded_at_ns for records in first if records]
+        places = [self._log.read(topic, part, offset, PAGE) for (topic, part), offset in goes_on.items()]
+        # Clocks may have gone back within a batch, so the earliest of its times counts.
+        recorded = [record.recorded_at_ns for records in places for record in records]
         if not recorded:
             return
         for (topic, part), offset in self._log.offsets(event.DEAD_LETTERS, min(recorded)).items():
-            self._learn(topic, part, offset)
+            self._learn(topic, part, offset, goes_on)
 
-    def _learn(self, topic: str, part: int, offset: int) -> None:
+    def _learn(self, topic: str, part: int, offset: int, goes_on: Offsets) -> None:
         while page := self._log.read(topic, part, offset, PAGE):
             names = (letter.headers.get(HEADER, "") for letter in page)
-            self._sent.update(name for name in names if name.startswith(f"{self._group}/"))
+            own = (name for name in names if name.startswith(f"{self._group}/"))
+            self._sent.update(name for name in own if not self._is_past(name, goes_on))
             offset = page[-1].offset + 1
 
     def send(self, refused: Sequence[Refused], now_ns: int) -> None:
@@ -55,7 +57,7 @@ class Refusals:
         self._sent.update(fresh)
 
     def settle(self, goes_on: Offsets) -> None:
-        """The sink has stored up to `goes_on`: what lies below will not be seen again."""
+        """The sink has stored up to `goes_on`: what lies below, or in places not named, is not seen again."""
         if self._sent:
             self._sent = {name for name in self._sent if not self._is_past(name, goes_on)}
 
@@ -64,7 +66,7 @@ class Refusals:
 
     def _is_past(self, name: str, goes_on: Offsets) -> bool:
         topic, part, offset = name.removeprefix(f"{self._group}/").rsplit("/", 2)
-        return int(offset) < goes_on.get((topic, int(part)), 0)
+        return int(offset) < goes_on.get((topic, int(part)), FOREVER_NS)
 
 
 def _letter(name: str, refused: Refused) -> Entry:

@@ -33,6 +33,12 @@ class StepResult:
             self.changes + other.changes, self.refused + other.refused,
         )  # fmt: skip
 
+    def __sub__(self, other: StepResult) -> StepResult:
+        return StepResult(
+            self.records - other.records, self.points - other.points,
+            self.changes - other.changes, self.refused - other.refused,
+        )  # fmt: skip
+
 
 class Sink(Protocol, Generic[P]):
     """A store as the loop sees it."""

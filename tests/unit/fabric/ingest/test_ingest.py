@@ -395,6 +395,18 @@ def test_a_log_that_was_lost_is_noticed_before_anything_is_passed_over(world: Wo
         world.open()
 
 
+def test_measurements_do_not_wait_for_a_graph_that_is_away(world: World) -> None:
+    publish(world.log, [*(report(n) for n in range(1, 31)), NodeChange("UE=1", "UE", 3)], "x", 4)
+    world.graph.fails = 2
+    for _ in range(2):
+        with pytest.raises(StoreError, match="room"):
+            world.ingest.step(9)
+    assert len(world.values()) == 30
+    result = world.ingest.step(9)
+    assert (result.points, result.changes) == (30, 1), "what was done before is told once"
+    assert world.ingest.step(9).records == 0
+
+
 def test_a_step_takes_no_more_than_its_batch(world: World) -> None:
     publish(world.log, (report(n) for n in range(100)), "x", 4)
     assert [world.ingest.step(9).records for _ in range(3)] == [8, 8, 8]
