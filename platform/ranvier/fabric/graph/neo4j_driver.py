@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ranvier.ontology.errors import StoreError
+from ranvier.ontology.errors import InputError, StoreError
 
 T = TypeVar("T")
 Rows = list[list[Any]]
@@ -46,6 +46,18 @@ class Neo4jConfig:
     ca_file: Path | str | None = None
     deadline_s: float = 30.0
     pool_size: int = 32
+
+    def __post_init__(self) -> None:
+        if self.ca_file is not None and self.uri.split(":", 1)[0].endswith("+ssc"):
+            raise InputError(
+                "a scheme that checks certificates, as a ca_file is given", self.uri,
+                "use bolt+s:// or neo4j+s://, or leave the ca_file out",
+            )  # fmt: skip
+
+    @property
+    def client_uri(self) -> str:
+        """The address as the client wants it: certificates of one's own only beside a scheme without TLS."""
+        return self.uri if self.ca_file is None else self.uri.replace("+s://", "://", 1)
 
 
 class Driver:
@@ -122,7 +134,9 @@ class Driver:
                 raise StoreError("an open graph store", "a closed one", "open it again")
             if self._driver is None:
                 try:
-                    self._driver = client.GraphDatabase.driver(self._config.uri, **self._settings(client))
+                    self._driver = client.GraphDatabase.driver(
+                        self._config.client_uri, **self._settings(client)
+                    )
                 except (client.exceptions.DriverError, ValueError, OSError) as error:
                     raise self._refusal(error, client) from error
                 self._bound_silence(self._driver)
@@ -143,7 +157,6 @@ class Driver:
             "user_agent": "ranvier",
         }
         if config.ca_file is not None:
-            # The client takes certificates of one's own only beside a scheme that does not speak of TLS.
             settings["encrypted"] = True
             settings["trusted_certificates"] = client.TrustCustomCAs(str(config.ca_file))
         return settings

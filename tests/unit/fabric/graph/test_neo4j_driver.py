@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ranvier.fabric.graph.neo4j import Neo4jConfig, Neo4jGraph
 from ranvier.fabric.graph.neo4j_driver import Driver
-from ranvier.ontology.errors import StoreError
+from ranvier.ontology.errors import InputError, StoreError
 from ranvier.ontology.ontology import load
 
 pytest.importorskip("neo4j", reason="the extra 'servers' is not installed")
@@ -88,3 +91,30 @@ def test_opening_a_graph_waits_for_no_server() -> None:
 
 def test_the_password_is_not_shown() -> None:
     assert "secret-word" not in repr(_config(1))
+
+
+@pytest.mark.parametrize("scheme", ["bolt", "bolt+s", "neo4j", "neo4j+s"])
+def test_certificates_of_ones_own_go_with_every_scheme_that_checks_them(scheme: str, tmp_path: Path) -> None:
+    """What fails is that nobody listens, and not that the client refuses the settings."""
+    certificates = tmp_path / "ca.pem"
+    certificates.write_text(_self_signed())
+    uri = f"{scheme}://127.0.0.1:{_free_port()}"
+    driver = Driver(Neo4jConfig(uri, password="secret-word", ca_file=certificates, deadline_s=DEADLINE_S))
+    with pytest.raises(StoreError, match="server runs"):
+        driver.read(lambda run: run("RETURN 1", {}))
+    driver.close()
+
+
+def test_certificates_beside_a_scheme_that_checks_none_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"bolt\+s"):
+        Neo4jConfig("bolt+ssc://127.0.0.1", ca_file=tmp_path / "ca.pem")
+
+
+@functools.cache
+def _self_signed() -> str:
+    """A certificate, made anew, since one in the repository would end some day."""
+    done = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=test"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
