@@ -195,14 +195,15 @@ class Neo4jGraph:
 
     # ------------------------------------------------------------ running
     def ping(self) -> Health:
-        """See the port. The counts are of the whole database; its size on disk no query of Neo4j tells."""
+        """See the port. Counts are of the whole database, all spaces; no query of Neo4j tells its size on disk."""
         began = time.perf_counter()
         try:
             name, version, edition, nodes, relations = self._pinger.read(lambda run: run(_PING, {}))[0]
         except StoreError as error:
-            return Health("graph", ok=False, error=str(error))
+            return Health("graph", ok=False, error=str(error), cause=error)
         detail = {
-            "engine": f"{name} {version}", "edition": edition, "nodes": nodes, "relations": relations,
+            "engine": f"{name} {version}", "edition": edition,
+            "database nodes": nodes, "database relations": relations,
             "ms": round((time.perf_counter() - began) * 1e3, 1),
         }  # fmt: skip
         return Health("graph", ok=True, detail=detail)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ranvier.ontology.errors import InputError, StoreError
+from ranvier.ontology.errors import AccessRefused, InputError, StoreError
 
 T = TypeVar("T")
 Rows = list[list[Any]]
@@ -179,7 +179,7 @@ class Driver:
         if self._closed:
             return StoreError("an open graph store", "a closed one", "open it again")
         if isinstance(error, client.exceptions.AuthError):
-            return StoreError(
+            return AccessRefused(
                 f"that {where} lets user {self._config.user!r} in", reason, "check user and password"
             )
         if _passes(error, client):

@@ -60,7 +60,7 @@ class Reader:
         """What `plan` makes of one state of the graph."""
         pinned = self._state = self._confirmed.get(self._scope) or self._look(NOTHING)
         found = plan(self)
-        now = self._look(pinned)
+        now = self._look(pinned, reading.STATE_AND_ANY)
         if now == pinned and not self._touched and not self._is_torn:
             self._confirmed[self._scope] = now
             return found
@@ -75,10 +75,10 @@ class Reader:
             "more batches than are kept for readers", "write larger batches, or read less at once",
         )  # fmt: skip
 
-    def _look(self, pinned: State) -> State:
+    def _look(self, pinned: State, text: str = reading.STATE) -> State:
         """The state as it is; also takes note of what changed since the pinned one."""
         turn = pinned.turn if pinned is not NOTHING else FOREVER_NS
-        rows = self._rows(reading.STATE, {"space": self._space, "scope": self._scope, "turn": turn})
+        rows = self._rows(text, {"space": self._space, "scope": self._scope, "turn": turn})
         state = State.of(rows.pop(0)) if rows and isinstance(rows[0][0], int) else NOTHING
         taken = [Row(*row) for row in rows]
         self._taken = {(row.slot, row.valid_from): row for row in taken}

@@ -183,17 +183,26 @@ HISTORY = _union(
 """Facts of the node of `keys` and of the relations that it takes part in, over all valid time."""
 
 _SINCE = "f.space = $space AND f.until_turn > $turn AND f.scope = $scope AND f.turn <= $turn"
-STATE = _union(
-    (
-        "MATCH (c:Clock {space: $space}) OPTIONAL MATCH (s:Scope {key: $scope}) RETURN [[c.turn,"
-        " c.recorded_at_ns, s.classes, s.nodes_until_ns, s.relations_until_ns, c.swept_turn]] AS rows",
-        *(
-            f"MATCH (f:{label}) USING INDEX f:{label}(space, until_turn) WHERE {_SINCE} {_FACTS}"
-            for label in ("SupersededFact", "UndoneFact")
-        ),
+
+
+def _state(finish: str) -> str:
+    return _union(
+        (
+            "MATCH (c:Clock {space: $space}) OPTIONAL MATCH (s:Scope {key: $scope}) RETURN [[c.turn,"
+            " c.recorded_at_ns, s.classes, s.nodes_until_ns, s.relations_until_ns, c.swept_turn]] AS rows",
+            *(
+                f"MATCH (f:{label}) USING INDEX f:{label}(space, until_turn) WHERE {_SINCE} {finish}"
+                for label in ("SupersededFact", "UndoneFact")
+            ),
+        )
     )
-)
+
+
+STATE = _state(_FACTS)
 """The state of the space and the network; then the facts of `turn` that later turns have taken away."""
+
+STATE_AND_ANY = _state(f"WITH f LIMIT 1 {_FACTS}")
+"""The same with one such fact of each kind at most: whether there are any, however long ago `turn` was."""
 
 
 class State(NamedTuple):
