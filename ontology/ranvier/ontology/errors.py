@@ -5,7 +5,8 @@ RanvierError
 │   └── UnitMismatch      a quantity was given in a unit that contradicts the ontology
 ├── InputError            a file, event or argument that cannot be used as it is
 ├── StoreError            a store cannot do what was asked of it
-│   └── StoreBusy         another process holds the store
+│   ├── StoreBusy         another process holds the store
+│   └── AccessRefused     a server does not take the credentials
 ├── NotFound              nothing goes by that name at that time
 └── LeakError             a forecast asked for something that was not known at its time
 
@@ -42,6 +43,10 @@ class StoreError(RanvierError):
 
 class StoreBusy(StoreError):
     """Another process holds the store."""
+
+
+class AccessRefused(StoreError):
+    """A server does not take the credentials: waiting does not help."""
 
 
 class NotFound(RanvierError):

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.snapshot import Node, Relation, Snapshot
 from ranvier.fabric.topology_change import TopologyChange
+from ranvier.ontology.errors import RanvierError
 
 FOREVER_NS = 2**63 - 1
 """The end of a validity that has not ended, and the `known_at` that knows everything."""
@@ -31,12 +32,16 @@ Offsets = Mapping[tuple[str, int], int]
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What `ping` answers. `detail` holds figures worth showing: version, size in bytes, rows."""
+    """What `ping` answers. `detail` holds figures worth showing: version, size in bytes, rows.
+
+    cause  what was raised, where a server gave no answer or refused one
+    """
 
     name: str
     ok: bool
     detail: Mapping[str, str | int | float] = field(default_factory=dict)
     error: str = ""
+    cause: RanvierError | None = field(default=None, repr=False, compare=False)
 
 
 # ---------------------------------------------------------------- event log

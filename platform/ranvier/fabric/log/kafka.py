@@ -216,7 +216,7 @@ class KafkaLog:
             records = sum(end - begins[place] for place, end in ends.items())
             size = self._pinging.disk_bytes(topics)
         except RanvierError as error:
-            return Health(NAME, False, error=str(error))
+            return Health(NAME, False, error=str(error), cause=error)
         return Health(NAME, True, {**detail, "topics": len(topics), "records": records, "bytes": size})
 
     def _check_open(self) -> None:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from ranvier.fabric.log.kafka_config import KafkaConfig
 from ranvier.fabric.log.kafka_records import Fetched, Message
-from ranvier.ontology.errors import StoreError
+from ranvier.ontology.errors import AccessRefused, StoreError
 
 T = TypeVar("T")
 Place = tuple[str, int]
@@ -135,16 +135,16 @@ def translated(config: KafkaConfig, doing: str) -> Iterator[None]:
 def failure(config: KafkaConfig, doing: str, error: BaseException) -> StoreError:
     """The StoreError that stands for `error`."""
     errors = library().errors
-    remedy = "see that the brokers run and can be reached, then do it again"
+    kind, remedy = StoreError, "see that the brokers run and can be reached, then do it again"
     if isinstance(error, errors.SaslAuthenticationFailedError):
-        remedy = "check the SASL mechanism, user name and password"
+        kind, remedy = AccessRefused, "check the SASL mechanism, user name and password"
     elif isinstance(error, errors.AuthorizationError):
-        remedy = "grant this user the right on the prefix's topics and groups"
+        kind, remedy = AccessRefused, "grant this user the right on the prefix's topics and groups"
     elif isinstance(error, errors.InvalidReplicationFactorError):
         remedy = "start more brokers, or lower replication_factor"
     elif isinstance(error, errors.BrokerResponseError) and not error.retriable:
         remedy = "mend the cause in the cluster's settings or ours, then do it again"
-    return StoreError(f"Kafka at {config.bootstrap} to {doing}", str(error) or type(error).__name__, remedy)
+    return kind(f"Kafka at {config.bootstrap} to {doing}", str(error) or type(error).__name__, remedy)
 
 
 class Admin:

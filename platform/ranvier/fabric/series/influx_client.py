@@ -6,7 +6,8 @@ without a word, and its synchronous form retries nothing. Here each request is s
     2xx                          done
     400, 413, 422                InputError: the server has read it and will not have it; sending it again is vain
     429, 5xx, no answer          sent again, after `Retry-After` where given, until `deadline_s`; then StoreError
-    401, 403, 404 and the rest   StoreError at once
+    401, 403                     AccessRefused at once: the token is wrong, or may not
+    404 and the rest             StoreError at once
 
 Every request may be sent twice without harm: a line overwrites itself, a deletion deletes nothing more.
 """
@@ -20,7 +21,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ranvier.fabric.series.influx_config import InfluxConfig
-from ranvier.ontology.errors import InputError, StoreError
+from ranvier.ontology.errors import AccessRefused, InputError, StoreError
 
 REFUSED = frozenset({400, 413, 422})
 AGAIN = frozenset({0, 408, 429, 500, 502, 503, 504})
@@ -121,7 +122,7 @@ class InfluxClient:
                 f"what InfluxDB takes at {path}", said, "mend or leave out the point that it names"
             )
         remedy = "check the token, its organisation and its rights, and that nobody deleted the bucket"
-        kind = Missing if status == 404 else StoreError
+        kind = {401: AccessRefused, 403: AccessRefused, 404: Missing}.get(status, StoreError)
         return kind(f"InfluxDB at {self._config.url} to do {path}", f"{status} {said}", remedy)
 
     def close(self) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,7 +18,7 @@ pytest.importorskip("influxdb_client", reason="the extra 'servers' is not instal
 from ranvier.fabric.series import influx_health
 from ranvier.fabric.series.influx_client import InfluxClient, Missing
 from ranvier.fabric.series.influx_config import InfluxConfig
-from ranvier.ontology.errors import InputError, StoreError
+from ranvier.ontology.errors import AccessRefused, InputError, StoreError
 
 CUT = 0
 
@@ -121,7 +123,7 @@ def test_what_the_server_refuses_is_bad_input_and_not_sent_again(server: Any, st
     assert len(server.came) == 1
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, StoreError), (403, StoreError), (404, Missing)])
+@pytest.mark.parametrize(("status", "kind"), [(401, AccessRefused), (403, AccessRefused), (404, Missing)])
 def test_wrong_rights_and_names_are_the_stores_error_at_once(
     server: Any, status: int, kind: type[StoreError]
 ) -> None:
@@ -136,6 +138,69 @@ def test_a_server_that_is_away_is_told_within_seconds() -> None:
     health = influx_health.ping(client, InfluxConfig("http://127.0.0.1:9", "org", "secret"), {})
     assert not health.ok
     assert "127.0.0.1:9" in health.error
+
+
+@pytest.fixture
+def slow() -> Iterator[Any]:
+    """A server that is well, and takes its time with whatever makes it read."""
+    made: Any = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    made.daemon_threads, made.came, made.enough = True, [], threading.Event()
+    thread = threading.Thread(target=made.serve_forever, args=(0.01,))
+    thread.start()
+    yield made
+    made.enough.set()
+    made.shutdown()
+    made.server_close()
+    thread.join()
+
+
+class Slow(BaseHTTPRequestHandler):
+    """`/health` at once; all else when the test is over."""
+
+    server: Any
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.came.append((self.command, self.path))
+        if self.path != "/health":
+            self.server.enough.wait(30)
+        answer = json.dumps({"status": "pass", "version": "v2.7.0"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(answer)
+
+    do_POST = do_GET = _answer
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+def test_a_ping_is_answered_in_time_also_where_counting_takes_for_ever(slow: Any) -> None:
+    config = InfluxConfig(f"http://127.0.0.1:{slow.server_address[1]}", "org", "secret")
+    began = time.monotonic()
+    health = influx_health.ping(InfluxClient(config), config, {})
+    assert time.monotonic() - began < influx_health.PING_S + 1.5
+    assert health.ok
+    assert "points" not in health.detail
+    assert len(slow.came) >= 3, "health, figures and points were asked for"
+
+
+def test_a_look_is_over_in_time_and_only_reads(slow: Any) -> None:
+    began = time.monotonic()
+    health = influx_health.look(InfluxConfig(f"http://127.0.0.1:{slow.server_address[1]}", "org", "secret"))
+    assert time.monotonic() - began < influx_health.PING_S + 1.5
+    assert not health.ok, "whether the token is good was not answered"
+    assert {method for method, _ in slow.came} == {"GET"}
+
+
+def test_a_look_tells_of_a_refused_token(server: Any) -> None:
+    server.script = [(401, {})]
+    health = influx_health.look(InfluxConfig(f"http://127.0.0.1:{server.server_address[1]}", "org", "secret"))
+    assert isinstance(health.cause, AccessRefused)
+    assert "token" in health.error
+    assert "secret" not in health.error
 
 
 def test_the_token_is_in_no_error_and_no_text(server: Any) -> None:
