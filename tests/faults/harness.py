@@ -35,6 +35,7 @@ class Order:
     workers   ingest processes that share the work; one of them is the platform's own command where
               `platform` says so and the stores can be shared
     rate_per_s  items of the stream each second
+    every_kind  of the first so many faults each kind is one, and the others are kills of ingest
     only      the kinds of faults to draw from, by name; all where it is empty
     oversize  whether some are nearly as large as an event may be, and some larger
     """
@@ -52,6 +53,7 @@ class Order:
     sabotage: str = ""
     oversize: bool = False
     only: tuple[str, ...] = ()
+    every_kind: int = 0
 
 
 @dataclass(slots=True)
@@ -196,7 +198,7 @@ def perform(order: Order, tell: Callable[[str], None]) -> Outcome:
 
 
 def _strike_all(run: Run, order: Order, tell: Callable[[str], None]) -> Injector:
-    faults = Injector(run, order.seed, chosen(run.backend.weights, order.only))
+    faults = Injector(run, order.seed, chosen(run.backend.weights, order.only), order.every_kind)
     end_s = time.monotonic() + (order.minutes * 60 if order.minutes else float("inf"))
     if not run.wait_for_progress(START_S):
         raise SystemExit(f"ingest does not work even without faults: {run.workers[0].complaint()}")

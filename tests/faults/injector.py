@@ -141,8 +141,11 @@ def chosen(weights: dict[Strike, float], names: Sequence[str]) -> dict[Strike, f
 class Injector:
     """Draws and does faults, one after the other, and writes them down."""
 
-    def __init__(self, run: Run, seed: int, weights: dict[Strike, float]) -> None:
+    def __init__(self, run: Run, seed: int, weights: dict[Strike, float], first: int = 0) -> None:
+        """The first so many faults are every kind once, in a drawn order, among kills of ingest."""
         self._run, self._rng, self._weights = run, random.Random(f"faults {seed}"), weights
+        self._first = [*weights, *[kill_ingest] * (first - len(weights))] if first else []
+        self._rng.shuffle(self._first)
         self._begun_s = time.monotonic()
         self.done: list[Fault] = []
         self.not_run: Counter[str] = Counter()
@@ -150,6 +153,7 @@ class Injector:
     def strike(self) -> Fault | None:
         """Do one fault; None where what was drawn cannot be done here."""
         (kind,) = self._rng.choices(list(self._weights), list(self._weights.values()))
+        kind = self._first.pop() if self._first else kind
         begun_s = time.monotonic()
         try:
             target, hit = kind(self._run, self._rng)
