@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +30,7 @@ from tests.servers import connect
 
 pytestmark = connect.needs("neo4j")
 NOW = FOREVER_NS
+ROOT = Path(__file__).resolve().parents[2]
 WHOSE = ("default", "default")
 ONTOLOGY = load()
 SECOND_NS = 1_000_000_000
@@ -451,3 +454,22 @@ def test_a_store_whose_server_comes_back_goes_on() -> None:
     assert graph.apply([NodeChange(ue(9), "UE", 0)], 200, {("t", 0): 2}) == 1
     graph.close()
     relay.cut()
+
+
+def test_a_space_that_was_emptied_as_the_manual_says_takes_everything_anew(watched: Watched) -> None:
+    manual = (ROOT / "docs" / "servers.md").read_text()
+    (statement,) = re.findall(r"^MATCH \(n\) WHERE n\.space = 'ranvier' .*$", manual, re.MULTILINE)
+    changes: list[TopologyChange] = [
+        *(NodeChange(f"UE={i}", "UE", 0) for i in range(3)), NodeChange("UE=0", "UE", 5, {"seen": 1}),
+        NodeChange("UE=1", "UE", 7, op="remove"),
+    ]  # fmt: skip
+    told = watched.graph.apply(changes, 100, {("t", 0): 5})
+    before = watched.graph.snapshot(*WHOSE, 10, NOW)
+    client = pytest.importorskip("neo4j")
+    auth = (watched.config.user, watched.config.password)
+    with client.GraphDatabase.driver(watched.config.uri, auth=auth) as driver, driver.session() as session:
+        session.run(statement.replace("ranvier", watched.config.space)).consume()
+    assert watched.graph.offsets() == {}
+    assert watched.graph.snapshot(*WHOSE, 10, NOW).nodes == ()
+    assert watched.graph.apply(changes, 100, {("t", 0): 5}) == told
+    assert watched.graph.snapshot(*WHOSE, 10, NOW) == before

@@ -31,6 +31,8 @@ from ranvier.ontology.ontology import Ontology
 SERIES, GRAPH = "series", "graph"
 PUBLISH_BATCH = 1000
 DRAIN_WAIT_S = 0.2
+STEPS_BESIDE = 20
+"""Batches of Measurements that are taken for each try of a graph that is away, which may take its deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class SinkLoop(Generic[P]):
         # A place that the sink does not know starts at 0, whatever was committed: the sink may be a new one.
         goes_on = {place: stored.get(place, 0) for place in places}
         self._check_reach(goes_on)
-        self._refusals.look_back(goes_on)
+        self._refusals.look_back(goes_on, self._batch)
         self._goes_on.update(goes_on)
         self._consumer.seek(goes_on)
         # Where a crash came between storing and committing, nobody else would ever make up for it.
@@ -221,8 +223,8 @@ class Ingest:
         try:
             self.total += self._graph.step(now_ns)
         except StoreError:
-            while (taken := self._series.step(now_ns)).records:
-                self.total += taken
+            for _ in range(STEPS_BESIDE):
+                self.total += self._series.step(now_ns)
             raise
         self.total += self._series.step(now_ns, timeout_s)
         result, self._reported = self.total - self._reported, self.total

@@ -6,7 +6,7 @@ the sink see the record again. What it then refuses again is already there, unde
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -28,15 +28,23 @@ class Refusals:
         self._log, self._group = log, group
         self._sent: set[str] = set()
 
-    def look_back(self, goes_on: Offsets) -> None:
+    def look_back(self, goes_on: Offsets, batch: int) -> None:
         """Learn what was sent of the records from `goes_on` on, before a crash: at most a batch of them."""
-        places = [self._log.read(topic, part, offset, PAGE) for (topic, part), offset in goes_on.items()]
         # Clocks may have gone back within a batch, so the earliest of its times counts.
-        recorded = [record.recorded_at_ns for records in places for record in records]
+        recorded = [
+            at_ns for (topic, part), at in goes_on.items() for at_ns in self._times(topic, part, at, batch)
+        ]
         if not recorded:
             return
         for (topic, part), offset in self._log.offsets(event.DEAD_LETTERS, min(recorded)).items():
             self._learn(topic, part, offset, goes_on)
+
+    def _times(self, topic: str, part: int, offset: int, count: int) -> Iterator[int]:
+        """When the `count` records from `offset` on were recorded, or those that there are."""
+        end = offset + count
+        while offset < end and (page := self._log.read(topic, part, offset, min(PAGE, end - offset))):
+            yield from (record.recorded_at_ns for record in page)
+            offset = page[-1].offset + 1
 
     def _learn(self, topic: str, part: int, offset: int, goes_on: Offsets) -> None:
         while page := self._log.read(topic, part, offset, PAGE):
@@ -71,11 +79,13 @@ class Refusals:
 
 def _letter(name: str, refused: Refused) -> Entry:
     record = refused.record
+    cut = len(record.value) > event.MAX_BYTES
+    told = f" (the first {event.MAX_BYTES:,} of its {len(record.value):,} bytes are here)" if cut else ""
     letter = DeadLetter(
-        reason=refused.reason,
+        reason=refused.reason + told,
         source=refused.source or f"{record.topic}/{record.partition}",
         position=f"{record.topic}/{record.partition}, offset {record.offset}",
-        raw=record.value,
+        raw=record.value[: event.MAX_BYTES],
         adapter=ADAPTER,
         tenant=refused.tenant,
         network=refused.network,

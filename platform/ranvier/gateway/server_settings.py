@@ -87,7 +87,7 @@ class KafkaSettings(Section):
         300.0, gt=0, description="Seconds that one step of ingest may take; longer than any write of a store."
     )
     max_record_bytes: int = Field(
-        8 * 2**20, ge=2**16, description="Largest record, bytes; a dead letter carries what was refused."
+        16 * 2**20, ge=2**16, description="Largest record, bytes; a dead letter carries what was refused."
     )
 
 

@@ -18,6 +18,7 @@ from ranvier.fabric.graph.neo4j_names import BatchNames
 from ranvier.fabric.graph.neo4j_schema import quoted
 from ranvier.fabric.graph.timeline import BY_SOURCE, BY_TARGET, UPSERT, Assertion, State
 from ranvier.fabric.ports import FOREVER_NS
+from ranvier.ontology.errors import StoreError
 
 AT_ONCE = 5_000
 """Rows of one UNWIND."""
@@ -111,7 +112,12 @@ class Loader:
     def _open_nodes(self, slots: Iterable[int], entities: dict[str, EntityRow]) -> None:
         names = self._names
         for slot in slots:
-            row = entities[names.slot_key(slot)]
+            row = entities.get(names.slot_key(slot))
+            if row is None:
+                raise StoreError(
+                    "a whole graph store", "a node that was spoken of and is not there",
+                    "empty its space of all that it holds (docs/servers.md), and fill it from the log",
+                )  # fmt: skip
             if row.valid_from is not None:
                 category = names.category(names.scope_of(-slot), "node", row.known_class or "")
                 state = State(category, -slot, 0, row.digest)

@@ -106,7 +106,7 @@ class Shapes:
 
     def assertion(self, claim: Claim) -> Properties:
         """What a claim asserts; of its state only what the slot leaves open (see the loader)."""
-        return self.said(claim, claim.assertion)
+        return self.said(claim, claim.assertion) | {"space": self._space}
 
     def said(self, claim: Claim, assertion: Assertion) -> Properties:
         """An assertion of the claim's slot."""

@@ -30,7 +30,7 @@ class KafkaConfig:
     request_timeout_s   after which one request is taken for lost and tried again
     session_s           after which a consumer whose process fell silent loses its partitions
     poll_interval_s     after which a consumer that does not poll loses them; longer than any flush of a sink
-    max_record_bytes    the largest entry; dead letters carry what was refused, so leave them room
+    max_record_bytes    the largest entry: twice the largest event, since dead letters carry what was refused
     buffer_bytes        what a consumer holds of each partition before it pauses it
     fetch_bytes         what a consumer asks of each partition at once
     """
@@ -54,7 +54,7 @@ class KafkaConfig:
     request_timeout_s: float = 10.0
     session_s: float = 10.0
     poll_interval_s: float = 300.0
-    max_record_bytes: int = 8 * MIB
+    max_record_bytes: int = 16 * MIB
     buffer_bytes: int = 2 * MIB
     fetch_bytes: int = MIB
 

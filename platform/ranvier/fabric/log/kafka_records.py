@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from ranvier.fabric.log.kafka_names import partition_of
 from ranvier.fabric.ports import Entry, Record
-from ranvier.ontology.errors import StoreError
+from ranvier.ontology.errors import InputError, StoreError
 
 TIME_HEADER = "ranvier.recorded_at_ns"
 MESSAGE_OVERHEAD = 100
@@ -45,14 +45,14 @@ def milliseconds(at_ns: int) -> int:
 
 
 def encoded(entries: Sequence[Entry], recorded_at_ns: int, partitions: int, max_bytes: int) -> list[Message]:
-    """All entries as messages. Raises StoreError for the first that cannot be one."""
+    """All entries as messages. Raises StoreError for the first that cannot be one, InputError for one too large."""
     stamp = (TIME_HEADER, recorded_at_ns.to_bytes(8, "big", signed=True))
     messages = []
     for entry in entries:
         message = _message(entry, stamp, partitions)
         size = size_of(message)
         if size > max_bytes:
-            raise StoreError(
+            raise InputError(
                 f"entries of at most {max_bytes} bytes with key and headers",
                 f"one of {size} bytes under the key {entry.key[:100]!r}",
                 "raise max_record_bytes (and max.message.bytes of topics that exist), or send less in one",

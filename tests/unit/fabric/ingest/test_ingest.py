@@ -407,6 +407,23 @@ def test_measurements_do_not_wait_for_a_graph_that_is_away(world: World) -> None
     assert world.ingest.step(9).records == 0
 
 
+def test_a_graph_that_is_away_is_tried_again_though_measurements_never_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(world.log, [NodeChange("UE=1", "UE", 3)], "x", 4)
+    world.graph.fails = 1
+    step = world.ingest._series.step
+
+    def more(now_ns: int, timeout_s: float = 0.0) -> Any:
+        publish(world.log, [report(now_ns)], "x", 4)
+        return step(now_ns, timeout_s)
+
+    monkeypatch.setattr(world.ingest._series, "step", more)
+    with pytest.raises(StoreError, match="room"):
+        world.ingest.step(9)
+    assert world.ingest.step(9).changes == 1
+
+
 def test_a_step_takes_no_more_than_its_batch(world: World) -> None:
     publish(world.log, (report(n) for n in range(100)), "x", 4)
     assert [world.ingest.step(9).records for _ in range(3)] == [8, 8, 8]
@@ -421,6 +438,30 @@ def test_totals_and_the_twin_lag_can_be_read(world: World) -> None:
     assert (figures.samples, figures.recorded_p50_s, figures.stored_p99_s) == (1, 2.0, 5.0)
     assert world.ingest.lag(100 * S).samples == 0
     assert (world.ingest.total.points, world.ingest.total.refused) == (1, 1)
+
+
+def test_a_bad_record_of_any_size_gets_a_letter_that_the_log_can_take(world: World) -> None:
+    raw(world, b"\xff" * (event.MAX_BYTES + 1_000))
+    raw(world, b"\xff" * 7_000_000)
+    world.ingest.drain(9)
+    assert all(len(record.value) < 12 * 2**20 for record, _ in world.letters()), "a log takes 16 MiB"
+    cut, whole = sorted((letter for _, letter in world.letters()), key=lambda letter: -len(letter.raw))
+    assert len(cut.raw) == event.MAX_BYTES
+    assert f"of its {event.MAX_BYTES + 1_000:,} bytes" in cut.reason
+    assert len(whole.raw) == 7_000_000
+
+
+def test_letters_beyond_the_first_page_are_found_though_the_clock_went_back_within_the_batch(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ranvier.fabric.refusals.PAGE", 2)
+    for n in range(6):
+        publish(world.log, [report(n + 1)], "x", 1_000)
+    publish(world.log, [report(7, 1e6)], "x", 500)
+    _crash(world, "after letters")
+    world.restart()
+    world.ingest.drain(10)
+    assert len(world.letters()) == 1
 
 
 def test_letters_are_found_again_though_the_clock_was_set_back(world: World) -> None:

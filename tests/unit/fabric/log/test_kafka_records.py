@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ranvier.fabric.log.kafka_records import TIME_HEADER, decoded, encoded, milliseconds, size_of
 from ranvier.fabric.ports import Entry, Record
-from ranvier.ontology.errors import StoreError
+from ranvier.ontology.errors import InputError, StoreError
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=10)
 MIB = 2**20
@@ -77,5 +77,5 @@ def test_an_entry_too_large_is_refused_by_its_whole_size() -> None:
     size = size_of(message)
     assert size > 1103
     encoded([entry], 1, 4, size)
-    with pytest.raises(StoreError, match="max_record_bytes"):
+    with pytest.raises(InputError, match="max_record_bytes"):
         encoded([entry], 1, 4, size - 1)
