@@ -45,12 +45,12 @@ class Asked(Generic[T]):
                 ).start()
             return self._done
 
-    def answer(self, begun: threading.Event | None = None) -> T:
-        """The answer, to the question that was `begun` or to one asked now.
+    def answer(self, begun: threading.Event | None = None, within_s: float | None = None) -> T:
+        """The answer, to the question that was `begun` or to one asked now; by default within `patience_s`.
 
         Raises what the question raised, StoreError where there is no answer in time.
         """
-        if not (begun or self.begin()).wait(self._patience_s):
+        if not (begun or self.begin()).wait(self._patience_s if within_s is None else within_s):
             raise StoreError(
                 f"an answer of {self._what} within {self._patience_s:g} s", "none so far",
                 "see whether it runs and can be reached",

@@ -131,12 +131,17 @@ def pace_of(settings: TwinSettings, feed_step_s: float = DEFAULT_STEP_S) -> Pace
 def remembered(settings: Settings, feed_step_s: float | None) -> tuple[Settings, float]:
     """The network and the grid: as given, else as the stores were last used with; remembered for the next."""
     with _usable(settings.store.folder) as folder:
-        file = folder / IDENTITY
-        known = json.loads(file.read_text()) if file.exists() else {}
-        network = settings.network or known.get("network", "default")
-        step_s = feed_step_s or known.get("step_s", DEFAULT_STEP_S)
-        file.write_text(json.dumps({"network": network, "step_s": step_s}))
+        network, step_s = known_identity(settings)
+        step_s = feed_step_s or step_s
+        (folder / IDENTITY).write_text(json.dumps({"network": network, "step_s": step_s}))
     return settings.model_copy(update={"network": network}), step_s
+
+
+def known_identity(settings: Settings) -> tuple[str, float]:
+    """The network and the grid: as set, else as remembered, else by default. Writes nothing."""
+    file = settings.store.folder / IDENTITY
+    known = json.loads(file.read_text()) if file.exists() else {}
+    return settings.network or known.get("network", "default"), known.get("step_s", DEFAULT_STEP_S)
 
 
 def scoring_plan(
@@ -160,7 +165,7 @@ def open_platform(
     settings: Settings, clock: Clock | None = None, feed: FeedName | None = None,
     feed_step_s: float | None = None, look_back: bool = False,
 ) -> Iterator[TwinPlatform]:  # fmt: skip
-    """A platform over the embedded stores; nothing runs until `Workers` are started on it.
+    """A platform over the stores of its profile; nothing runs until `Workers` are started on it.
 
     `look_back`: its time is that of the twin's newest forecast where that lies out of fidelity's window.
     """

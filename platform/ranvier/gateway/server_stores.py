@@ -3,7 +3,7 @@
 settings + secrets ► configurations ► each opened in a thread of its own ─┬─ all answer ► Ports
                                                                           └─ else one error that names each
 
-Only this module and the adapters know the servers by name; their clients come with the extra `servers`.
+Only this module, `server_configs` and the adapters know the servers by name.
 """
 
 from __future__ import annotations
@@ -12,101 +12,158 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import structlog
 
 from ranvier.fabric.ports import EventLog, GraphStore, Health, SeriesStore
+from ranvier.gateway import server_configs
+from ranvier.gateway.asked import Asked
 from ranvier.gateway.runtime.stores import Ports
-from ranvier.gateway.secret_files import secret
-from ranvier.gateway.server_settings import InfluxSettings, KafkaSettings, Neo4jSettings, ServerSettings
-from ranvier.ontology.errors import InputError, RanvierError, StoreError
+from ranvier.gateway.server_settings import ServerSettings
+from ranvier.ontology.errors import AccessRefused, RanvierError, StoreError
 from ranvier.ontology.ontology import Ontology
 
 RETRY_S = 2.0
-SERVER_OF = {"log": "Kafka", "graph": "Neo4j", "series": "InfluxDB"}
-Opener = Callable[[ServerSettings, Ontology], Any]
+LOOK_S = 5.0
+"""How long a look at a server may take; its own patience is a little less."""
+BRIEF_DEADLINE_S, BRIEF_REQUEST_S = 3.0, 2.5
 log = structlog.get_logger("ranvier.servers")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What stands behind one port.
+
+    config  its configuration, secrets and all; asks no server. Raises InputError where a setting is wrong
+    open    the store, which may make on the server what it lacks
+    look    whether the server answers and lets us in, within seconds; makes nothing
+    """
+
+    name: str
+    address: Callable[[ServerSettings], str]
+    config: Callable[[ServerSettings], Any]
+    open: Callable[[Any, Ontology], Any]
+    look: Callable[[Any, Ontology], Health]
 
 
 @contextmanager
 def open_servers(settings: ServerSettings, ontology: Ontology, wait_s: float = 0.0) -> Iterator[Ports]:
     """All three, closed at the end; those that do not answer are tried again for `wait_s`.
 
-    Raises one StoreError that names all that do not answer, InputError where a setting cannot be used.
+    Raises one StoreError that names all that do not answer. InputError where a setting cannot be used, and
+    AccessRefused where a server does not take the credentials, come at once.
     """
+    configs = _configs(settings)
     with ExitStack() as opened:
         found: dict[str, Any] = {}
         give_up_s = time.monotonic() + wait_s
-        while errors := _open(settings, ontology, found, opened):
+        while errors := _open(configs, ontology, found, opened):
             if time.monotonic() >= give_up_s:
                 raise _refusal(settings, errors)
-            log.warning("waiting for servers", **{SERVER_OF[name]: str(e) for name, e in errors.items()})
+            log.warning("waiting for servers", **{SERVERS[port].name: str(e) for port, e in errors.items()})
             time.sleep(min(RETRY_S, max(0.0, give_up_s - time.monotonic())))
         yield Ports(found["log"], found["graph"], found["series"])
 
 
-def ping_servers(settings: ServerSettings, ontology: Ontology) -> dict[str, tuple[Health, float]]:
-    """What each server answers, and after how many milliseconds, whether or not the others do."""
+def look_at_servers(settings: ServerSettings, ontology: Ontology) -> dict[str, tuple[Health, float]]:
+    """What each server answers, and after how many milliseconds, whether or not the others do.
 
-    def ping(name: str) -> tuple[Health, float]:
+    Over within LOOK_S; nothing is made on the servers. Raises InputError where a setting cannot be used.
+    """
+
+    def look(port: str, config: Any) -> tuple[Health, float]:
         began_s = time.monotonic()
-        try:
-            store = OPENERS[name](settings, ontology)
-            try:
-                began_s = time.monotonic()
-                health = cast(Health, store.ping())
-            finally:
-                store.close()
-        except (RanvierError, OSError) as error:
-            health = Health(SERVER_OF[name], ok=False, error=str(error))
+        health = SERVERS[port].look(config, ontology)
         return health, (time.monotonic() - began_s) * 1e3
 
-    with ThreadPoolExecutor(len(OPENERS)) as pool:
-        return dict(zip(OPENERS, pool.map(ping, OPENERS), strict=True))
+    end_s = time.monotonic() + LOOK_S
+    asked = {
+        port: Asked(SERVERS[port].name, partial(look, port, config), LOOK_S)
+        for port, config in _configs(settings).items()
+    }
+    begun = {port: each.begin() for port, each in asked.items()}
+    found: dict[str, tuple[Health, float]] = {}
+    for port, each in asked.items():
+        try:
+            found[port] = each.answer(begun[port], max(0.0, end_s - time.monotonic()))
+        except (RanvierError, OSError) as error:
+            found[port] = Health(SERVERS[port].name, ok=False, error=str(error)), LOOK_S * 1e3
+    return found
+
+
+@contextmanager
+def brief_log(settings: ServerSettings) -> Iterator[EventLog]:
+    """The event log with little patience, for those who only look."""
+    config = SERVERS["log"].config(settings)
+    brief = replace(
+        config,
+        deadline_s=min(BRIEF_DEADLINE_S, config.deadline_s),
+        request_timeout_s=min(BRIEF_REQUEST_S, config.request_timeout_s),
+    )
+    store = _kafka(brief)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _configs(settings: ServerSettings) -> dict[str, Any]:
+    """All of them before any server is asked, so that a wrong setting is told at once."""
+    return {port: server.config(settings) for port, server in SERVERS.items()}
 
 
 def _open(
-    settings: ServerSettings, ontology: Ontology, found: dict[str, Any], opened: ExitStack
+    configs: Mapping[str, Any], ontology: Ontology, found: dict[str, Any], opened: ExitStack
 ) -> dict[str, StoreError]:
     """Open those that are not open yet; why not, for those that do not answer."""
-    missing = [name for name in OPENERS if name not in found]
+    missing = [port for port in SERVERS if port not in found]
     errors: dict[str, StoreError] = {}
 
-    def attempt(name: str) -> tuple[str, Any]:
+    def attempt(port: str) -> Any:
         try:
-            return name, _answering(OPENERS[name](settings, ontology))
+            return _answering(SERVERS[port].open(configs[port], ontology))
         except RanvierError as error:
-            return name, error
+            return error
 
-    with ThreadPoolExecutor(len(OPENERS)) as pool:
-        tried = list(pool.map(attempt, missing))
-    for name, store in tried:
+    with ThreadPoolExecutor(len(SERVERS)) as pool:
+        tried = dict(zip(missing, pool.map(attempt, missing), strict=True))
+    for port, store in tried.items():
         if not isinstance(store, RanvierError):
-            found[name] = store
+            found[port] = store
             opened.callback(store.close)
-    for name, error in tried:
-        if isinstance(error, StoreError):
-            errors[name] = error
+    for port, error in tried.items():
+        if isinstance(error, StoreError) and not isinstance(error, AccessRefused):
+            errors[port] = error
         elif isinstance(error, RanvierError):
-            raise error  # a setting is wrong: waiting does not help
+            raise error  # waiting does not help
     return errors
 
 
 def _answering(store: Any) -> Any:
     """The store, where it answers a ping; closed again where it does not."""
-    health: Health = store.ping()
-    if not health.ok:
+    try:
+        _well(store.ping())
+    except BaseException:
         store.close()
-        raise StoreError(f"an answer of {health.name}", health.error or "none", "see whether it runs")
+        raise
     return store
 
 
+def _well(health: Health) -> None:
+    if not health.ok:
+        raise health.cause or StoreError(
+            f"an answer of {health.name}", health.error or "none", "see whether it runs"
+        )
+
+
 def _refusal(settings: ServerSettings, errors: Mapping[str, StoreError]) -> StoreError:
-    addresses = {
-        "log": settings.kafka.bootstrap, "graph": settings.neo4j.uri, "series": settings.influx.url,
-    }  # fmt: skip
-    told = "; ".join(f"{SERVER_OF[n]} at {addresses[n]} does not ({e.got})" for n, e in errors.items())
+    told = "; ".join(
+        f"{SERVERS[port].name} at {SERVERS[port].address(settings)} does not ({e.got}: {e.remedy})"
+        for port, e in errors.items()
+    )
     return StoreError(
         "Kafka, Neo4j and InfluxDB to answer", told,
         "start them or correct the settings servers.* (docs/servers.md)",
@@ -114,97 +171,65 @@ def _refusal(settings: ServerSettings, errors: Mapping[str, StoreError]) -> Stor
 
 
 # ---------------------------------------------------------------- one function a server
-def _kafka(settings: ServerSettings, ontology: Ontology) -> EventLog:
+def _kafka(config: Any, ontology: Ontology | None = None) -> EventLog:
+    from ranvier.fabric.log.kafka import KafkaLog
+
     del ontology
-    with _extra():
-        from ranvier.fabric.log.kafka import KafkaConfig, KafkaLog
-    given: KafkaSettings = settings.kafka
-    return KafkaLog(
-        KafkaConfig(
-            bootstrap=given.bootstrap,
-            prefix=given.prefix,
-            partitions=given.partitions,
-            replication_factor=given.replication_factor,
-            min_insync_replicas=given.min_insync_replicas,
-            retention_s=given.retention_s,
-            security_protocol=given.security_protocol,
-            sasl_mechanism=given.sasl_mechanism,
-            sasl_username=given.username,
-            sasl_password=secret("servers.kafka.password", given.password, given.password_file),
-            ssl_cafile=_path(given.ca_file),
-            ssl_certfile=_path(given.cert_file),
-            ssl_keyfile=_path(given.key_file),
-            ssl_key_password=secret(
-                "servers.kafka.key_password", given.key_password, given.key_password_file
-            ),
-            ssl_check_hostname=given.check_hostname,
-            deadline_s=given.deadline_s,
-            request_timeout_s=given.request_timeout_s,
-            session_s=given.session_s,
-            poll_interval_s=given.poll_interval_s,
-            max_record_bytes=given.max_record_bytes,
-        )
-    )
+    return KafkaLog(config)
 
 
-def _neo4j(settings: ServerSettings, ontology: Ontology) -> GraphStore:
-    with _extra():
-        from ranvier.fabric.graph.neo4j import Neo4jConfig, Neo4jGraph
-    given: Neo4jSettings = settings.neo4j
-    config = Neo4jConfig(
-        uri=given.uri,
-        user=given.user,
-        password=_needed("servers.neo4j.password", given.password, given.password_file),
-        database=given.database,
-        space=given.space,
-        ca_file=_path(given.ca_file),
-        deadline_s=given.deadline_s,
-    )
+def _neo4j(config: Any, ontology: Ontology) -> GraphStore:
+    from ranvier.fabric.graph.neo4j import Neo4jGraph
+
     return Neo4jGraph(config, ontology)
 
 
-def _influx(settings: ServerSettings, ontology: Ontology) -> SeriesStore:
-    with _extra():
-        from ranvier.fabric.series.influx import InfluxConfig, InfluxSeries
-    given: InfluxSettings = settings.influx
-    config = InfluxConfig(
-        url=given.url,
-        org=given.org,
-        token=_needed("servers.influx.token", given.token, given.token_file),
-        prefix=given.prefix,
-        retention_s=given.retention_s,
-        downsample_every_s=given.downsample_every_s,
-        downsampled_retention_s=given.downsampled_retention_s,
-        ca_file=given.ca_file,
-        deadline_s=given.deadline_s,
-        timeout_s=given.timeout_s,
-    )
+def _influx(config: Any, ontology: Ontology) -> SeriesStore:
+    from ranvier.fabric.series import influx_health
+    from ranvier.fabric.series.influx import InfluxSeries
+
+    _well(influx_health.look(config))  # to open it makes buckets, and is patient with a server that is away
     return InfluxSeries(config, ontology)
 
 
-OPENERS: dict[str, Opener] = {"log": _kafka, "graph": _neo4j, "series": _influx}
-"""The port to what opens its server."""
+def _by_ping(make: Callable[[Any, Ontology], Any]) -> Callable[[Any, Ontology], Health]:
+    """A look by a store that does nothing on the server until it is used."""
+
+    def look(config: Any, ontology: Ontology) -> Health:
+        store = make(config, ontology)
+        try:
+            health: Health = store.ping()
+        finally:
+            store.close()
+        return health
+
+    return look
 
 
-@contextmanager
-def _extra() -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        if str(error.name).startswith("ranvier"):
-            raise
-        raise InputError(
-            "the clients of the servers", f"no module named {error.name!r}",
-            "install the extra: pip install 'ranvier[servers]'",
-        ) from None  # fmt: skip
+def _look_at_influx(config: Any, ontology: Ontology) -> Health:
+    from ranvier.fabric.series import influx_health
+
+    del ontology
+    return influx_health.look(config)
 
 
-def _needed(name: str, given: Any, file: Any) -> str:
-    found = secret(name, given, file)
-    if found is None:
-        raise InputError(f"{name}_file or {name}", "neither", "name the file that holds it (docs/servers.md)")
-    return found
+SERVERS = {
+    "log": Server(
+        "Kafka", lambda given: given.kafka.bootstrap, server_configs.kafka, _kafka, _by_ping(_kafka)
+    ),
+    "graph": Server("Neo4j", lambda given: given.neo4j.uri, server_configs.neo4j, _neo4j, _by_ping(_neo4j)),
+    "series": Server(
+        "InfluxDB", lambda given: given.influx.url, server_configs.influx, _influx, _look_at_influx
+    ),
+}
+"""The port to its server."""
 
 
-def _path(file: Any) -> str | None:
-    return None if file is None else str(file)
+def _alone(port: str, settings: ServerSettings, ontology: Ontology) -> Any:
+    return SERVERS[port].open(SERVERS[port].config(settings), ontology)
+
+
+OPENERS: dict[str, Callable[[ServerSettings, Ontology], Any]] = {
+    port: partial(_alone, port) for port in SERVERS
+}
+"""The port to what opens its server alone."""

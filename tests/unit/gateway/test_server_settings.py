@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,15 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from ranvier.fabric.ports import Health
-from ranvier.gateway import server_stores
+from ranvier.gateway import server_configs, server_stores
 from ranvier.gateway.asked import Asked
 from ranvier.gateway.bootstrap import open_stores
 from ranvier.gateway.runtime.ingest_process import ingest_in_processes, ingest_until
 from ranvier.gateway.secret_files import secret
-from ranvier.gateway.server_stores import open_servers, ping_servers
+from ranvier.gateway.server_status import status_of_servers
+from ranvier.gateway.server_stores import LOOK_S, Server, look_at_servers, open_servers
 from ranvier.gateway.settings import load_settings
-from ranvier.ontology.errors import InputError, StoreError
+from ranvier.ontology.errors import AccessRefused, InputError, StoreError
 from ranvier.ontology.ontology import load
 
 HIDDEN = "hunter2-hunter2"
@@ -144,8 +147,14 @@ class Fake:
 
 
 def openers(monkeypatch: pytest.MonkeyPatch, **given: Callable[[], Any]) -> None:
-    made = {name: lambda _, __, make=make: make() for name, make in given.items()}
-    monkeypatch.setattr(server_stores, "OPENERS", made)
+    def server(port: str, make: Callable[[], Any]) -> Server:
+        known = server_stores.SERVERS[port]
+        return Server(
+            known.name, known.address, lambda _: port, lambda _, __: make(), lambda _, __: make().ping()
+        )
+
+    made = {port: server(port, make) for port, make in given.items()}
+    monkeypatch.setattr(server_stores, "SERVERS", made)
 
 
 def raising(error: Exception) -> Callable[[], Any]:
@@ -201,39 +210,112 @@ def test_a_wrong_setting_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
     assert time.monotonic() - begin < 10
 
 
-def test_each_server_is_pinged_whether_or_not_the_others_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_credentials_are_told_at_once_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, asked = Fake(), []
+
+    def graph() -> Any:
+        asked.append(1)
+        raise AccessRefused("to be let in", "401", "check user and password")
+
+    openers(monkeypatch, log=lambda: log, graph=graph, series=lambda: Fake(ok=False))
+    begin = time.monotonic()
+    with (
+        pytest.raises(AccessRefused, match="check user and password"),
+        open_servers(load_settings().servers, load(), wait_s=30.0),
+    ):
+        pass
+    assert time.monotonic() - begin < 10
+    assert asked == [1]
+    assert log.closed
+
+
+def test_a_store_that_says_why_it_is_not_well_is_taken_at_its_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing(Fake):
+        def ping(self) -> Health:
+            return Health("fake", False, error="no", cause=AccessRefused("to be let in", "401", "check it"))
+
+    openers(monkeypatch, log=Fake, graph=Refusing, series=Fake)
+    with (
+        pytest.raises(AccessRefused, match="check it"),
+        open_servers(load_settings().servers, load(), wait_s=30.0),
+    ):
+        pass
+
+
+def test_the_remedy_of_each_server_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = raising(StoreError("a server", "connection refused", "start the graph"))
+    openers(monkeypatch, log=Fake, graph=away, series=Fake)
+    with pytest.raises(StoreError, match="connection refused: start the graph"), ExitStack() as opened:
+        opened.enter_context(open_servers(load_settings().servers, load()))
+
+
+def test_each_server_is_looked_at_whether_or_not_the_others_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     away = raising(StoreError("a server", "connection refused", "start it"))
     openers(monkeypatch, log=Fake, graph=away, series=lambda: Fake(ok=False))
-    pings = ping_servers(load_settings().servers, load())
-    assert [health.ok for health, _ in pings.values()] == [True, False, False]
-    assert all(ms >= 0 for _, ms in pings.values())
+    found = look_at_servers(load_settings().servers, load())
+    assert [health.ok for health, _ in found.values()] == [True, False, False]
+    assert all(ms >= 0 for _, ms in found.values())
 
 
-def test_a_missing_password_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_hangs_does_not_hold_up_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_stores, "LOOK_S", 0.2)
+    go_on = threading.Event()
+
+    def hanging() -> Any:
+        go_on.wait(30)
+        return Fake()
+
+    openers(monkeypatch, log=hanging, graph=hanging, series=Fake)
+    begin = time.monotonic()
+    found = look_at_servers(load_settings().servers, load())
+    assert time.monotonic() - begin < 5
+    assert [health.ok for health, _ in found.values()] == [False, False, True]
+    go_on.set()
+
+
+def test_status_looks_at_servers_and_opens_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clients are real; nothing listens on their ports."""
+    for module in ("kafka", "neo4j", "influxdb_client"):
+        pytest.importorskip(module)
+    given = {
+        "kafka": {"bootstrap": "127.0.0.1:9"},
+        "neo4j": {"uri": "bolt://127.0.0.1:9", "password": HIDDEN},
+        "influx": {"url": "http://127.0.0.1:9", "token": HIDDEN},
+    }
+    settings = load_settings(None, profile="servers", store={"folder": tmp_path / "none"}, servers=given)
+    load()
+    begin = time.monotonic()
+    answer = status_of_servers(settings)
+    assert time.monotonic() - begin < LOOK_S + 5
+    assert [(store["name"], store["ok"]) for store in answer["stores"]] == [
+        ("log", False), ("graph", False), ("series", False),
+    ]  # fmt: skip
+    assert HIDDEN not in str(answer)
+    assert not (tmp_path / "none").exists(), "looking makes no folder"
+
+
+@pytest.mark.parametrize("look", [True, False])
+def test_a_missing_password_is_named_before_any_server_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: bool
+) -> None:
     pytest.importorskip("neo4j")
-    pytest.importorskip("influxdb_client")
-    openers(
-        monkeypatch,
-        log=Fake,
-        graph=lambda: server_stores._neo4j(load_settings().servers, load()),
-        series=Fake,
-    )
+    asked: list[str] = []
+    openers(monkeypatch, log=lambda: asked.append("log"), graph=Fake, series=lambda: asked.append("series"))
+    made = dict(server_stores.SERVERS)
+    made["graph"] = replace(made["graph"], config=server_configs.neo4j)
+    monkeypatch.setattr(server_stores, "SERVERS", made)
     settings = load_settings(None, profile="servers", store={"folder": tmp_path})
-    with pytest.raises(InputError, match=r"servers\.neo4j\.password_file"), open_stores(settings):
-        pass
+    with pytest.raises(InputError, match=r"servers\.neo4j\.password_file"), ExitStack() as opened:
+        look_at_servers(settings.servers, load()) if look else opened.enter_context(
+            open_stores(settings, 30.0)
+        )
+    assert asked == []
 
 
 def test_without_the_extra_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_client() -> Any:
-        with server_stores._extra():
-            raise ModuleNotFoundError("no", name="neo4j")
-
-    openers(monkeypatch, log=Fake, graph=no_client, series=Fake)
-    with (
-        pytest.raises(InputError, match=r"ranvier\[servers\]"),
-        open_servers(load_settings().servers, load()),
-    ):
-        pass
+    monkeypatch.setitem(sys.modules, "neo4j", None)  # as if it were not installed
+    with pytest.raises(InputError, match=r"'neo4j'.*ranvier\[servers\]"):
+        server_configs.neo4j(load_settings().servers)
 
 
 def test_embedded_stores_are_not_shared_by_processes(tmp_path: Path) -> None:

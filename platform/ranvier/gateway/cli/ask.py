@@ -9,7 +9,6 @@ import typer
 from ranvier.gateway.cli.connection import connect
 from ranvier.gateway.cli.options import AsJson, AsOf, KnownAt, Limit, Network, options_of
 from ranvier.gateway.cli.output import estimate, field, say, say_json, show
-from ranvier.ontology.errors import StoreError
 
 if TYPE_CHECKING:
     from ranvier.gateway.settings import Settings
@@ -36,12 +35,12 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     from ranvier.gateway.cli.connection import running_url
 
     settings = options_of(context).settings()
-    try:
+    if settings.profile == "servers" and running_url(settings.store.folder) is None:
+        from ranvier.gateway.server_status import status_of_servers
+
+        answer = status_of_servers(settings)
+    else:
         answer = _status(settings)
-    except StoreError:
-        if settings.profile != "servers" or running_url(settings.store.folder) is not None:
-            raise
-        answer = _status_of_servers(settings)
     if as_json:
         say_json(answer)
     else:
@@ -63,18 +62,6 @@ def _status(settings: Settings) -> dict[str, Any]:
             "newest_forecast": newest[0]["issued_at"] if newest else None,
             "stores": platform.get("/healthz")["stores"],
         }
-
-
-def _status_of_servers(settings: Settings) -> dict[str, Any]:
-    """What each server answers by itself, where not all of them do."""
-    from ranvier.gateway.api.pings import store_health
-    from ranvier.gateway.server_stores import ping_servers
-    from ranvier.ontology.ontology import load
-
-    pings = ping_servers(settings.servers, load())
-    stores = [store_health(name, *found).model_dump() for name, found in pings.items()]
-    unknown: dict[str, Any] = {"ready": None, "figures": None, "sink_lag": {}, "newest_forecast": None}
-    return {"running": False, **unknown, "stores": stores}
 
 
 def _detail(store: Any) -> Any:
