@@ -5,7 +5,7 @@ Nothing is asked of a server here. The clients come with the extra `servers`, wh
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ranvier.gateway.secret_files import secret
@@ -14,14 +14,14 @@ from ranvier.ontology.errors import InputError
 
 if TYPE_CHECKING:
     from ranvier.fabric.graph.neo4j import Neo4jConfig
-    from ranvier.fabric.log.kafka_config import KafkaConfig
-    from ranvier.fabric.series.influx_config import InfluxConfig
+    from ranvier.fabric.log.kafka import KafkaConfig
+    from ranvier.fabric.series.influx import InfluxConfig
 
 
 def kafka(settings: ServerSettings) -> KafkaConfig:
     """Of the event log. Raises InputError where a setting cannot be used or the client is missing."""
     _need("kafka")
-    from ranvier.fabric.log.kafka_config import KafkaConfig
+    from ranvier.fabric.log.kafka import KafkaConfig
 
     given = settings.kafka
     return KafkaConfig(
@@ -68,7 +68,7 @@ def neo4j(settings: ServerSettings) -> Neo4jConfig:
 def influx(settings: ServerSettings) -> InfluxConfig:
     """Of the series. Raises InputError where a setting cannot be used or the client is missing."""
     _need("influxdb_client")
-    from ranvier.fabric.series.influx_config import InfluxConfig
+    from ranvier.fabric.series.influx import InfluxConfig
 
     given = settings.influx
     return InfluxConfig(
@@ -86,15 +86,14 @@ def influx(settings: ServerSettings) -> InfluxConfig:
 
 
 def _need(client: str) -> None:
+    """Load the client, which takes a second or two: here, where no server's deadline runs yet."""
     try:
-        found = find_spec(client)
-    except ValueError:  # something else goes by that name
-        found = None
-    if found is None:
+        import_module(client)
+    except ImportError as error:
         raise InputError(
-            "the clients of the servers", f"no module named {client!r}",
+            "the clients of the servers", f"no module named {str(error.name or client)!r}",
             "install the extra: pip install 'ranvier[servers]'",
-        )  # fmt: skip
+        ) from None  # fmt: skip
 
 
 def _needed(name: str, given: Any, file: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any, cast
 
 from ranvier.fabric.ledger.parquet import ParquetLedger
@@ -29,14 +30,12 @@ def status_of_servers(settings: Settings) -> dict[str, Any]:
     Within seconds, also where servers are away. Raises InputError where a setting cannot be used.
     """
     now_ns = SystemClock().now_ns()
-    lag = Asked("the log", lambda: _lags(settings, now_ns), LOOK_S)
-    begun = lag.begin()
     found = look_at_servers(settings.servers, load())
     stores = [store_health(port, *answer) for port, answer in found.items()]
-    try:
-        lags = lag.answer(begun, LOOK_S if found["log"][0].ok else 0.0)
-    except (RanvierError, OSError):
-        lags = {}  # that the log does not answer is said of the log
+    lags: Lags = {}
+    if found["log"][0].ok:
+        with suppress(RanvierError, OSError):  # that the log does not answer is said of the log
+            lags = Asked("the log", lambda: _lags(settings, now_ns), LOOK_S).answer()
     stores = [_with_lag(store, lags) for store in stores]
     newest, ledger = _ledger(settings, now_ns)
     return {

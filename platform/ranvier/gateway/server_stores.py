@@ -79,11 +79,11 @@ def look_at_servers(settings: ServerSettings, ontology: Ontology) -> dict[str, t
         health = SERVERS[port].look(config, ontology)
         return health, (time.monotonic() - began_s) * 1e3
 
-    end_s = time.monotonic() + LOOK_S
     asked = {
         port: Asked(SERVERS[port].name, partial(look, port, config), LOOK_S)
         for port, config in _configs(settings).items()
     }
+    end_s = time.monotonic() + LOOK_S
     begun = {port: each.begin() for port, each in asked.items()}
     found: dict[str, tuple[Health, float]] = {}
     for port, each in asked.items():
