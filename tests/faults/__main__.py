@@ -41,7 +41,9 @@ def main() -> int:
         "--only", default="", help="only these kinds of faults, commas between: 'kill ingest,...'"
     )
     parser.add_argument("--sabotage", choices=sorted(SABOTAGES), default="", help="break ingest on purpose")
-    parser.add_argument("--oversize", action="store_true", help="with events near and above the largest size")
+    parser.add_argument(
+        "--no-oversize", action="store_true", help="no records near or above the largest event"
+    )
     parser.add_argument("--json", type=Path, help="write the log of faults and the counts there")
     given = parser.parse_args()
     order = Order(
@@ -49,7 +51,7 @@ def main() -> int:
         minutes=given.minutes, eras=given.eras, workers=given.workers, platform=not given.no_platform,
         rate_per_s=given.rate or RATES_PER_S[given.profile],
         gap_s=GAPS_S[given.profile] if given.gap is None else given.gap, sabotage=given.sabotage,
-        oversize=given.oversize, only=tuple(filter(None, given.only.split(","))),
+        oversize=not given.no_oversize, only=tuple(filter(None, given.only.split(","))),
     )  # fmt: skip
     # Servers and mounts are the run's own: an end by SIGTERM takes them away like any other.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))

@@ -19,7 +19,7 @@ class Plan(msgspec.Struct, frozen=True):
     rate_per_s: float
     batch: int = 100
     sabotage: str = ""
-    oversize: bool = False
+    oversize: bool = True
     servers: dict[str, dict[str, str]] = {}
     prefix: str = "faults"
 

@@ -51,7 +51,7 @@ class Order:
     rate_per_s: float = 150.0
     gap_s: float = 0.5
     sabotage: str = ""
-    oversize: bool = False
+    oversize: bool = True
     only: tuple[str, ...] = ()
     every_kind: int = 0
 

@@ -84,7 +84,7 @@ def element(number: int) -> str:
 class Stream:
     """Generates the items in order. `item(n)` looks again at what `take` has passed."""
 
-    def __init__(self, seed: int, oversize: bool = False) -> None:
+    def __init__(self, seed: int, oversize: bool = True) -> None:
         self._large = LARGE if oversize else LARGE[:1]
         self._rng = random.Random(seed)
         self._number = 0
@@ -390,10 +390,14 @@ BAD: tuple[tuple[str, MakeBad], ...] = (
         "properties", lambda at: NodeChange(cell(2), "NRCellDU", at, {"tilt": 2**63}))),
     ("not text", _unspeakable),
 )  # fmt: skip
-RARELY = 60
+RARELY = 100
 LARGE: tuple[tuple[str, MakeBad], ...] = (
     ("big", lambda n, _: _raw(n, M, name_of(n).encode() + b"/" + b"x" * BIG_BYTES, "CloudEvent")),
     ("large", lambda n, _: _raw(n, M, name_of(n).encode() + b"/" + b"x" * LARGE_BYTES, "CloudEvent")),
     ("huge", _huge),
+    (
+        "foreign and huge",
+        lambda n, _: _raw(n, M, name_of(n).encode() + b"/" + b"x" * HUGE_BYTES, "bytes are here"),
+    ),
 )
 """One bad item in `RARELY`, so that the log stays small."""
