@@ -79,6 +79,7 @@ def test_it_forecasts_on_the_servers_and_nothing_but_ledger_and_catalogue_lies_i
 
 
 def test_status_shows_ping_version_lag_and_disk_of_each_server(running: Any) -> None:
+    awaited(running, lambda: running.figures()["forecasts_issued"] > 0)
     answer = json.loads(asked(running, "status", "--json").stdout)
     stores = {store["name"]: store for store in answer["stores"]}
     assert tuple(stores) == STORES
@@ -87,8 +88,10 @@ def test_status_shows_ping_version_lag_and_disk_of_each_server(running: Any) -> 
         assert store["ping_ms"] > 0
         assert store["version"]
     assert stores["log"]["disk_bytes"] > 0
-    assert stores["graph"]["lag_records"] is not None
-    assert stores["series"]["lag_records"] is not None
+    assert stores["series"]["disk_bytes"] >= 0
+    assert stores["graph"]["disk_bytes"] is None, "Neo4j does not tell it"
+    for sink in ("graph", "series"):
+        assert stores[sink]["lag_records"] >= 0
     assert stores == {store["name"]: {**store, **{k: stores[store["name"]][k] for k in MOVING}}
                       for store in running.get("/healthz").json()["stores"]}  # fmt: skip
 
@@ -97,10 +100,15 @@ MOVING = ("ping_ms", "lag_records", "lag_s", "detail", "disk_bytes")
 """What differs from one look to the next."""
 
 
+def secrets() -> tuple[str, str]:
+    return connect.address("influx")["token"], connect.address("neo4j")["password"]
+
+
 def test_no_secret_is_shown_by_anything(running: Any) -> None:
-    token = connect.address("influx")["token"]
-    told = [running.said, running.complained, asked(running, "status").stdout, running.get("/healthz").text]
-    assert not [text for text in told if token in text]
+    status = asked(running, "status")
+    told = [running.said, running.complained, status.stdout, status.stderr, running.get("/healthz").text]
+    for secret in secrets():
+        assert not [text for text in told if secret in text]
 
 
 STORES = ("log", "graph", "series", "ledger")
@@ -215,12 +223,68 @@ def test_servers_that_do_not_answer_are_named_in_one_error(tmp_path: Path) -> No
     assert "Neo4j at bolt://127.0.0.1:9 does not" in error
     assert "InfluxDB at http://127.0.0.1:9 does not" in error
     assert "Kafka at" not in error
-    told = subprocess.run(
-        [*COMMAND, "--folder", str(tmp_path / "store"), "--profile", "servers", "status", "--json"],
+    told = looked(env, tmp_path / "store")
+    assert told.returncode == 1, told.stderr
+    assert [store["ok"] for store in json.loads(told.stdout)["stores"]] == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("server", "address", "remedy"),
+    [("neo4j", "uri", "check user and password"), ("influx", "url", "check the token")],
+)
+def test_refused_credentials_are_told_at_once_and_not_shown(
+    tmp_path: Path, server: str, address: str, remedy: str
+) -> None:
+    """With the patience for servers that start: what is refused must not wait for it to end."""
+    env = environment(tmp_path) | {"RANVIER_SERVERS__START_WAIT_S": "600"}
+    (tmp_path / f"{server}.secret").write_text(WRONG)
+    for command in (
+        ["run", "--profile", "servers", "--port", "0"],
+        ["--profile", "servers", "topology", "list"],
+    ):
+        error = refused(env, tmp_path / "store", *command)
+        assert connect.address(server)[address] in error
+        assert remedy in error
+        assert not [each for each in (WRONG, *secrets()) if each in error]
+    told = looked(env, tmp_path / "store")
+    assert told.returncode == 1
+    assert remedy in told.stdout
+    assert not [each for each in (WRONG, *secrets()) if each in told.stdout + told.stderr]
+
+
+WRONG = "a-wrong-secret-9f2c"
+
+
+def looked(env: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """`ranvier status` where nothing runs."""
+    return subprocess.run(
+        [*COMMAND, "--folder", str(folder), "--profile", "servers", "status", "--json"],
         capture_output=True, text=True, timeout=120, env={**os.environ, **env, **COMPILED}, check=False,
     )  # fmt: skip
-    assert told.returncode == 1, told.stderr
-    assert [store["ok"] for store in json.loads(told.stdout)["stores"]] == [True, False, False]
+
+
+def test_to_look_at_servers_alters_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("influxdb_client")
+    from ranvier.fabric.log.kafka import KafkaConfig
+    from ranvier.fabric.log.kafka_client import Admin
+    from ranvier.fabric.series.influx_client import InfluxClient
+    from ranvier.fabric.series.influx_config import InfluxConfig
+
+    env = environment(tmp_path)
+    told = looked(env, tmp_path / "store")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert [store["ok"] for store in json.loads(told.stdout)["stores"]] == [True, True, True]
+    assert not (tmp_path / "store").exists()
+    kafka = Admin(KafkaConfig(connect.address("kafka")["bootstrap"]))
+    influx = InfluxClient(InfluxConfig(**connect.address("influx")))
+    prefix = env["RANVIER_SERVERS__INFLUX__PREFIX"]
+    try:
+        assert kafka.topics(env["RANVIER_SERVERS__KAFKA__PREFIX"]) == []
+        buckets = influx.ask("GET", "/api/v2/buckets", {"limit": "100", "name": f"{prefix}-observed"})
+        assert buckets["buckets"] == []
+    finally:
+        kafka.close()
+        influx.close()
 
 
 def test_a_folder_has_one_platform_also_with_servers(

@@ -83,7 +83,8 @@ def _buckets(client: InfluxClient, config: InfluxConfig, left_s: Callable[[], fl
             there = client.ask("GET", "/api/v2/buckets", asked, patience_s=left_s())["buckets"]
         except Missing:
             continue  # not made yet
-        found[name] = str(there[0]["id"])
+        if there:
+            found[name] = str(there[0]["id"])
     return found
 
 
