@@ -39,8 +39,8 @@ class Backend(Protocol):
         """Whether the stores have all of the log, as far as can be told from outside."""
         ...
 
-    def rows(self, series: SeriesStore) -> Rows | None:
-        """How many values the series store holds, where it can tell."""
+    def rows(self, series: SeriesStore) -> Rows:
+        """How many values the series store holds."""
         ...
 
     def opened(self) -> AbstractContextManager[tuple[EventLog, GraphStore, SeriesStore]]:
@@ -75,7 +75,7 @@ class Embedded:
         """The ingest process alone can open the series: its idle steps must do."""
         return True
 
-    def rows(self, series: SeriesStore) -> Rows | None:
+    def rows(self, series: SeriesStore) -> Rows:
         """Rows of the table of points."""
         return Rows(int(series.ping().detail["points"]), distinct=False)
 

@@ -119,11 +119,6 @@ class Board:
         self._set_byte(1, 0)
         return tenths / 10
 
-    @property
-    def trap_set(self) -> bool:
-        """Whether a trap still waits."""
-        return bool(self._shared[1])
-
     def take_trap_away(self) -> None:
         """Where the process did not come by."""
         self._set_byte(1, 0)

@@ -107,7 +107,9 @@ def jump_clock(run: Run, rng: random.Random) -> tuple[str, str]:
     """The clock of all our processes jumps, by seconds or hours, forwards or backwards."""
     before = run.clock.offset_ns
     by_ns = round(rng.choice([rng.uniform(-30, 30) * 1e9, rng.uniform(-4, 4) * HOUR_NS]))
-    after = min(max(before + by_ns, run.clock_floor_ns), run.clock_floor_ns + 5 * HOUR_NS)
+    lowest, highest = run.clock_floor_ns, run.clock_floor_ns + 5 * HOUR_NS
+    by_ns = by_ns if lowest < before + by_ns < highest else -by_ns
+    after = min(max(before + by_ns, lowest), highest)
     run.clock.set_offset_ns(after)
     return "clock", f"jumped by {(after - before) / 1e9:+.1f} s"
 
@@ -138,6 +140,9 @@ def chosen(weights: dict[Strike, float], names: Sequence[str]) -> dict[Strike, f
     return found
 
 
+SERVER_KILLS = frozenset({"kill broker", "kill neo4j", "kill influx"})
+
+
 class Injector:
     """Draws and does faults, one after the other, and writes them down."""
 
@@ -152,7 +157,8 @@ class Injector:
 
     def strike(self) -> Fault | None:
         """Do one fault; None where what was drawn cannot be done here."""
-        (kind,) = self._rng.choices(list(self._weights), list(self._weights.values()))
+        weights = {kind: w for kind, w in self._weights.items() if _name(kind) not in self._too_many()}
+        (kind,) = self._rng.choices(list(weights or self._weights), list((weights or self._weights).values()))
         kind = self._first.pop() if self._first else kind
         begun_s = time.monotonic()
         try:
@@ -167,6 +173,11 @@ class Injector:
         )  # fmt: skip
         self.done.append(fault)
         return fault
+
+    def _too_many(self) -> frozenset[str]:
+        """Kills of servers, where one more would be over a fifth of the faults (or over the first three)."""
+        kills = 1 + sum(fault.kind in SERVER_KILLS for fault in self.done)
+        return SERVER_KILLS if kills > max(3, (len(self.done) + 1) / 5) else frozenset()
 
     def pause(self, gap_s: float) -> None:
         """Wait until the next one is due: mostly after work has gone on, sometimes in the middle of recovery."""

@@ -54,11 +54,6 @@ class Proxy:
         with self._lock:
             self._cut_after = sent_bytes
 
-    @property
-    def waits_to_cut(self) -> bool:
-        """Whether not enough bytes have come by yet."""
-        return self._cut_after is not None
-
     def cut_all(self) -> int:
         """Cut every connection now; how many."""
         with self._lock:

@@ -13,7 +13,6 @@ from hashlib import blake2b
 from itertools import chain, islice
 
 import msgspec
-import numpy as np
 
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.series import columns
@@ -208,8 +207,3 @@ def _check_reach(reports: Sequence[MeasurementReport], first_ns: int, last_ns: i
             f"a period that ends in [{EARLIEST_NS}, {LATEST_NS}] ns", f"{bad.end_ns} of {bad.object_id}",
             "mend its times",
         )  # fmt: skip
-
-
-def points_of(lines: Sequence[Line]) -> int:
-    """How many points these lines hold."""
-    return int(np.sum([line.points for line in lines], dtype=np.int64))

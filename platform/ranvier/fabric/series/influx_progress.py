@@ -1,4 +1,4 @@
-"""The log's offsets in InfluxDB, and what the store holds: series, points, bytes."""
+"""The log's offsets in InfluxDB."""
 
 from __future__ import annotations
 
