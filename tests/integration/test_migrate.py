@@ -56,7 +56,8 @@ def seen(profile: str, folder: Path) -> Any:
 def test_a_platform_moves_though_the_move_is_killed_and_goes_on_there(
     run_platform: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    env, folder = environment(tmp_path), tmp_path / "store"
+    patient = {f"RANVIER_SERVERS__{server}__DEADLINE_S": "60" for server in ("NEO4J", "INFLUX")}
+    env, folder = environment(tmp_path) | patient, tmp_path / "store"
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     running = run_platform(folder)

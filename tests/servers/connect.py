@@ -45,10 +45,14 @@ def why_not(server: str) -> str:
 
 
 def address(server: str) -> Address:
-    """The address of that server; an error that says what to do where there is none."""
+    """The address of that server, with its secrets and not the files that hold them.
+
+    Raises LookupError, which says what to do, where there is none.
+    """
     if reason := why_not(server):
         raise LookupError(reason)
-    return (addresses() or {})[server]
+    found = (addresses() or {})[server]
+    return {name: value for name, value in found.items() if not name.endswith("_file")}
 
 
 def needs(server: str) -> pytest.MarkDecorator:
