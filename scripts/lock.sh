@@ -8,4 +8,10 @@ pin() {
     --no-header --no-emit-index-url --quiet "$@"
 }
 pin --extra api --extra servers --output-file requirements/run.txt
-pin --extra api --extra servers --extra ontology --group dev --constraints requirements/run.txt --output-file requirements/dev.txt
+# torch comes with the CUDA libraries; requirements/without-gpu.txt leaves out those that a CPU does without.
+pin --extra api --extra servers --extra simulator --constraints requirements/run.txt \
+  --override requirements/without-gpu.txt --output-file requirements/simulator.txt
+pin --extra api --extra servers --extra simulator --constraints requirements/run.txt \
+  --output-file requirements/simulator-gpu.txt
+pin --extra api --extra servers --extra simulator --extra ontology --group dev \
+  --constraints requirements/simulator.txt --override requirements/without-gpu.txt --output-file requirements/dev.txt
