@@ -25,7 +25,7 @@ def test_few_runs_leave_it_undecided_and_never_call_it_equivalent() -> None:
 
 
 def test_the_level_holds_at_the_margin() -> None:
-    """With the true difference at the margin, α = 5 % of tests may call it equivalent: 4 standard errors of 1,000."""
+    """With the true difference at the margin at most α of the tests may call it equivalent (+ 4 s.e. of 1,000)."""
     rng = np.random.default_rng(7)
     called = [
         tost(rng.normal(0.5, 1, 40), rng.normal(0, 1, 40), margin=0.5).verdict == "equivalent"
