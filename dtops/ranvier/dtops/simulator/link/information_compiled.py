@@ -1,0 +1,45 @@
+"""`information` for scalars, compiled."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from ranvier.dtops.simulator.link import information as form
+
+_FRACTION_BITS, _FIRST_NODE, _NODES = form.FRACTION_BITS, form.FIRST_NODE, form.NODES
+_MASK, _UNIT = (1 << form.FRACTION_BITS) - 1, 2.0**-form.FRACTION_BITS
+_LOWEST, _HIGHEST = (
+    np.float32(2.0**form.LOWEST_EXPONENT),
+    np.float32(float(2**form.HIGHEST_EXPONENT) * (1 - 2.0**-24)),
+)
+_SCALE, _LARGEST = 2.0**-form.LOWEST_EXPONENT, form.LARGEST
+_FIRST_STEP = 1 << (form.NODES - 1).bit_length() - 1
+
+
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+def mutual_information(sinr, curve):  # type: ignore[no-untyped-def]
+    """I per coded bit (float64) of a linear SINR (float32) by the modulation's curve (NODES,) float64."""
+    if sinr < _LOWEST:
+        return np.float64(sinr) * _SCALE * curve[0]
+    bits = np.int64(np.float32(min(np.float32(sinr), _HIGHEST)).view(np.int32))
+    place = (bits >> _FRACTION_BITS) - _FIRST_NODE
+    after = np.float64(bits & _MASK) * _UNIT
+    return curve[place] + after * (curve[place + 1] - curve[place])
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def sinr_of_information(information, curve, nodes):  # type: ignore[no-untyped-def]
+    """The linear SINR (float64) with this information; nodes is `information.node_sinr()`."""
+    wanted = min(information, _LARGEST)
+    if wanted < curve[0]:
+        return wanted / curve[0] * nodes[0]
+    place, step = 0, _FIRST_STEP
+    while step:
+        ahead = min(place + step, _NODES - 1)
+        if curve[ahead] <= wanted:
+            place = ahead
+        step >>= 1
+    place = min(place, _NODES - 2)
+    low, high = curve[place], curve[place + 1]
+    return nodes[place] + (wanted - low) / (high - low) * (nodes[place + 1] - nodes[place])

@@ -1,0 +1,50 @@
+"""`link_adaptation` for one user, compiled. `tables` is a LinkTables."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from ranvier.dtops.simulator.link.effective_sinr_compiled import effective_sinr_db, mean_information
+
+_MODULATIONS, _HIGHEST_CQI = 4, 15
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def wideband_cqi(sinr, prbs, tables):  # type: ignore[no-untyped-def]
+    """CQI of sinr (V, S) float32 linear on sub-bands of prbs (S,) PRBs, for rank V."""
+    thresholds = tables.cqi_threshold_db[sinr.shape[0] - 1]
+    cqi = _HIGHEST_CQI
+    for modulation in range(_MODULATIONS - 1, -1, -1):
+        if tables.cqi_modulation[cqi] != modulation:
+            continue
+        curve = tables.curves[modulation]
+        sinr_db = effective_sinr_db(mean_information(sinr, prbs, curve), curve, tables.nodes)
+        while cqi > 0 and tables.cqi_modulation[cqi] == modulation:
+            if sinr_db >= thresholds[cqi]:
+                return cqi
+            cqi -= 1
+    return 0
+
+
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+def choose_rank(cqi_rank1, cqi_rank2, tables):  # type: ignore[no-untyped-def]
+    """1 or 2: two layers where they carry more bits by their CQI."""
+    return 2 if 2 * tables.cqi_efficiency[cqi_rank2] > tables.cqi_efficiency[cqi_rank1] else 1
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def select_mcs(cqi, rank, offset_db, tables):  # type: ignore[no-untyped-def]
+    """The highest MCS whose predicted BLER is at most the target; 0 where none is."""
+    sinr_db = tables.cqi_threshold_db[rank - 1, cqi] + offset_db
+    thresholds = tables.threshold_db[rank - 1]
+    for mcs in range(len(thresholds) - 1, 0, -1):
+        if thresholds[mcs] <= sinr_db:
+            return mcs
+    return 0
+
+
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+def outer_loop(offset_db, acknowledged, up_db, down_db, least_db, most_db):  # type: ignore[no-untyped-def]
+    """Δ after a first transmission; steps and limits are those of an OuterLoop."""
+    moved = offset_db + (up_db if acknowledged else -down_db)
+    return min(max(moved, least_db), most_db)
