@@ -1,0 +1,39 @@
+"""`Members`: what telemetry does not show of each cell, as an ensemble of equally likely states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """E members over c cells. All arrays are (E, c).
+
+    cells           ids of the cells (NRCellDU), in order of id
+    offered_bit_s   load that users of the cell ask for, bit/s
+    users           mean number of users connected to the cell
+    gain_db         what the cell's gains are off the model's, dB: same for all of its links
+    seed            (E,) names each member in draws: places of users, shadowing
+    """
+
+    cells: tuple[str, ...]
+    offered_bit_s: Floats
+    users: Floats
+    gain_db: Floats
+    seed: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.seed)
+
+    def picked(self, cells: tuple[str, ...]) -> Members:
+        """The same members with some of the cells, in that order. Raises KeyError for others."""
+        place = {name: i for i, name in enumerate(self.cells)}
+        which = [place[name] for name in cells]
+        return Members(
+            cells, self.offered_bit_s[:, which], self.users[:, which], self.gain_db[:, which], self.seed
+        )
