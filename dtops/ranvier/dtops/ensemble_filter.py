@@ -11,7 +11,8 @@ the sensitivity of counters to the state is taken from all cells together, as a 
 with a ridge. S holds what the model draws anew in each run and what is not linear. Each cell then has
 the Kalman gain K = P Hᵀ (H P Hᵀ + S + R)⁻¹ from its own prior covariance P (diagonal) and the counters'
 error R, and each member moves by K (y_observed + e − y), e ~ N(0, R): its own y already has a draw of the
-model's noise in it (perturbed observations: Burgers, van Leeuwen & Evensen 1998). Cells are updated one by one: telemetry is by cell (localisation).
+model's noise in it (perturbed observations: Burgers, van Leeuwen & Evensen 1998). Cells are updated one by
+one: telemetry is by cell (localisation).
 """
 
 from __future__ import annotations
