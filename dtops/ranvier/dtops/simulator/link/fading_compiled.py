@@ -107,49 +107,36 @@ def ray_store(users: int, interferers: int) -> RayStore:
     )
 
 
-def refresh(  # noqa: PLR0913, PLR0917 - one realisation's links, and how they are scaled
-    store: RayStore,
-    seed: int,
-    user: NDArray[np.int64],
-    cell: NDArray[np.int64],
-    delay_spread_s: Singles,
-    k_factor_db: Singles,
-    subbands: int,
-    subband_hz: float,
-    cross_polar_ratio_db: float = CROSS_POLAR_RATIO_DB,
-) -> None:
-    """Bring a store up to date with its links; only rows that changed cost anything.
+class Grid(NamedTuple):
+    """Sub-bands and their spacing, and κ of the serving link."""
 
-    seed                         of the run, of this realisation (Seeds.run)
-    user                         (U,) keys
-    cell                         (L, U): row 0 the serving cell, the others interferers; −1 for nobody
-    delay_spread_s, k_factor_db  (L, U) float32, of these links
-    """
-    leak = 10 ** (-cross_polar_ratio_db / 10)
-    _refresh(store, np.int64(seed), user, cell, delay_spread_s, k_factor_db, (subbands, subband_hz, leak))
+    subbands: int
+    subband_hz: float
+    cross_polar_ratio_db: float = CROSS_POLAR_RATIO_DB
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _refresh(store, seed, user, cell, delay_spread, k_factor, grid):  # type: ignore[no-untyped-def]
+def refresh(store, seed, user, cell, delay_spread_s, k_factor_db, grid):  # type: ignore[no-untyped-def]
+    """Bring a store up to date with its links; only rows that changed cost anything.
+
+    seed                         of the run, of this realisation (Seeds.run), an int64
+    user                         (U,) int64 keys
+    cell                         (L, U) int64: row 0 the serving cell, the others interferers; −1 for nobody
+    delay_spread_s, k_factor_db  (L, U) float32, of these links
+    grid                         a `Grid`, always the same for a store
+    """
     prefix = extend(extend(np.uint64(0), seed), PURPOSE)
     for link in range(cell.shape[0]):
         for u in range(cell.shape[1]):
-            drawn = store.cell[link, u] == cell[link, u]
-            if not drawn:
-                store.cell[link, u] = cell[link, u]
-                if cell[link, u] >= 0:
-                    _draw(store, extend(extend(prefix, user[u]), cell[link, u]), link, u)
-            if drawn and (
-                cell[link, u] < 0
-                or (
-                    store.delay_spread[link, u] == delay_spread[link, u]
-                    and store.k_factor[link, u] == k_factor[link, u]
-                )
-            ):
-                continue
-            store.delay_spread[link, u] = delay_spread[link, u]
-            store.k_factor[link, u] = k_factor[link, u]
-            _scale(store, link, u, grid)
+            other = store.cell[link, u] != cell[link, u]
+            if other and cell[link, u] >= 0:
+                _draw(store, extend(extend(prefix, user[u]), cell[link, u]), link, u)
+            # Spread and K of nobody are NaN in places, which equals nothing: scaling nobody costs little.
+            spread, k_db = delay_spread_s[link, u], k_factor_db[link, u]
+            if other or store.delay_spread[link, u] != spread or store.k_factor[link, u] != k_db:
+                store.cell[link, u], store.delay_spread[link, u] = cell[link, u], spread
+                store.k_factor[link, u] = k_db
+                _scale(store, link, u, grid)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -183,7 +170,7 @@ def _unscaled_power(key, m):  # type: ignore[no-untyped-def]
 @njit(cache=True, error_model="numpy", nogil=True)
 def _scale(store, link, u, grid):  # type: ignore[no-untyped-def]
     """Amplitudes, steps and starts of a link for its spread and K (see fading.ray_parameters)."""
-    subbands, subband_hz, leak = grid
+    leak = 10.0 ** (-grid.cross_polar_ratio_db / 10)
     g, i = u // LANES, u % LANES
     there = store.cell[link, u] >= 0
     share, first, second = 1 / (1 + 10.0 ** (np.float64(store.k_factor[link, u]) / 10)), 0.0, 0.0
@@ -195,7 +182,7 @@ def _scale(store, link, u, grid):  # type: ignore[no-untyped-def]
     gain = 2 / (1 + leak * share) if link == 0 else 1.0
     for m in range(RAYS + 1):
         sight = m == RAYS
-        lag = 0.0 if sight else np.float64(store.delay[g, link, m, i]) * scale * subband_hz
+        lag = 0.0 if sight else np.float64(store.delay[g, link, m, i]) * scale * grid.subband_hz
         power = (1 - share if sight else np.float64(store.power[g, link, m, i]) * share) * gain
         store.step_real[g, link, m, i] = math.cos(_TWO_PI * lag)
         store.step_imaginary[g, link, m, i] = -math.sin(_TWO_PI * lag)
@@ -203,7 +190,7 @@ def _scale(store, link, u, grid):  # type: ignore[no-untyped-def]
             row = entry if link == 0 else link + ENTRIES - 1
             across = entry in (1, 2)
             mine = power * (0.0 if sight else leak) if across else power
-            start = np.float64(store.phase[g, row, m, i]) + 0.5 * (subbands - 1) * lag
+            start = np.float64(store.phase[g, row, m, i]) + 0.5 * (grid.subbands - 1) * lag
             store.amplitude[g, row, m, i] = math.sqrt(mine) if there else 0.0
             store.start[g, row, m, i] = start - np.floor(start)
 
@@ -267,7 +254,7 @@ def _sum_rays(store, g, row, room):  # type: ignore[no-untyped-def]
         )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _turns(path, cosine, start, turns):  # type: ignore[no-untyped-def]
     """Turns in [−1/2, 1/2): of the way times cos α in float64, so that long ways keep their phase."""
     for i in range(LANES):
@@ -275,7 +262,7 @@ def _turns(path, cosine, start, turns):  # type: ignore[no-untyped-def]
         turns[i] = np.float32(whole - np.floor(whole + 0.5))
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _phasor(turns, amplitude, real, imaginary):  # type: ignore[no-untyped-def]
     """The amplitude times cos and sin of 2π turns: a half turn taken off (a sign), then polynomials."""
     for i in range(LANES):
@@ -289,7 +276,7 @@ def _phasor(turns, amplitude, real, imaginary):  # type: ignore[no-untyped-def]
         imaginary[i] = signed * sine
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def _advance(z_real, z_imaginary, step_real, step_imaginary, real, imaginary):  # type: ignore[no-untyped-def]
     """Add a phasor to the sums of each sub-band and turn it by its step from one to the next."""
     for s in range(real.shape[0]):
