@@ -9,3 +9,7 @@
 Axes, in this order and under these letters everywhere: R realisations, U users, L links of a user,
 C cells, B beams of a cell, S sub-bands, N slots of a block. A realisation is one draw of everything random.
 """
+
+from ranvier.dtops.simulator import kernel_cache
+
+kernel_cache.use()

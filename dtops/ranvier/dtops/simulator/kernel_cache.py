@@ -1,0 +1,33 @@
+"""Where compiled kernels are kept: in a folder that is named after their sources.
+
+Numba looks at the file of a function alone, not at what it calls: a change elsewhere would leave a kernel as it
+was. A hash over all compiled sources in the folder's name makes any change compile anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def folder() -> Path:
+    """$XDG_CACHE_HOME/ranvier/kernels/HASH; NUMBA_CACHE_DIR wins over it."""
+    if given := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(given)
+    digest = hashlib.sha256()
+    for path in sorted(HERE.rglob("*.py")):
+        source = path.read_bytes()
+        if b"njit" in source:
+            digest.update(path.relative_to(HERE).as_posix().encode() + source)
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "ranvier" / "kernels" / digest.hexdigest()[:16]
+
+
+def use() -> None:
+    """Have kernels that are defined from now on kept there."""
+    import numba
+
+    numba.config.CACHE_DIR = str(folder())

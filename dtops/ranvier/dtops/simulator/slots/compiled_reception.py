@@ -1,0 +1,203 @@
+"""What users receive in a slot, compiled: interference of what is really sent, SINR, decoding, and reports."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from ranvier.dtops.simulator import streams
+from ranvier.dtops.simulator.link.bler_compiled import block_error
+from ranvier.dtops.simulator.link.counter_compiled import extend, uniform
+from ranvier.dtops.simulator.link.effective_sinr_compiled import (
+    effective_sinr_db,
+    mean_information,
+    rank2_sinr,
+)
+from ranvier.dtops.simulator.link.link_adaptation_compiled import choose_rank, wideband_cqi
+from ranvier.dtops.simulator.slots.compiled_queue import take
+
+DECODING = streams.purpose("decoding")
+_WAITING = 1
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def activity(k, work):  # type: ignore[no-untyped-def]
+    """Fill work.active (C, S) with 1 where a cell sends and work.beam (C, S) with the beam of its user."""
+    for cell in range(work.owner.shape[0]):
+        for band in range(work.owner.shape[1]):
+            u = work.owner[cell, band]
+            work.active[cell, band] = _ONE if u >= 0 else _ZERO
+            work.beam[cell, band] = k.serving_beam[u] if u >= 0 else 0
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def snr(k, work, u):  # type: ignore[no-untyped-def]
+    """Fill work.snr (S,): serving power over interference and noise at one antenna, for user u."""
+    heard = work.heard
+    heard[:] = k.noise_mw
+    beams = k.mean_mw.shape[2]
+    for link in range(k.mean_mw.shape[1]):
+        cell = k.link_cell[u, link]
+        if cell < 0:
+            continue
+        if beams == 1:
+            power = k.mean_mw[u, link, 0]
+            for band in range(heard.shape[0]):
+                heard[band] += power * work.active[cell, band]
+        else:
+            for band in range(heard.shape[0]):
+                heard[band] += k.mean_mw[u, link, work.beam[cell, band]] * work.active[cell, band]
+    for j in range(k.strong_cell.shape[1]):
+        cell = k.strong_cell[u, j]
+        if cell < 0:
+            break
+        for band in range(heard.shape[0]):
+            power = k.strong_mw[u, j, work.beam[cell, band]] * work.fades[u, j, band]
+            heard[band] += power * work.active[cell, band]
+    for band in range(heard.shape[0]):
+        work.snr[band] = k.serving_mw[u] / heard[band]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _layers(work, u, rank, sinr):  # type: ignore[no-untyped-def]
+    """Fill sinr (rank, S) after the receiver, from work.snr and the held fading."""
+    gains = work.gains
+    for band in range(work.snr.shape[0]):
+        if rank == 1:
+            sinr[0, band] = work.snr[band] * gains[u, band, 0]
+        else:
+            sinr[0, band], sinr[1, band] = rank2_sinr(
+                gains[u, band, 1], gains[u, band, 2], gains[u, band, 3], work.snr[band]
+            )
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def transmit(s, k, tables, work, slot, cells, users, traces, n):  # type: ignore[no-untyped-def]
+    """Send what was scheduled, and decide by each block's SINR and draw whether it is decoded."""
+    for cell in range(work.owner.shape[0]):
+        used = 0
+        for band in range(work.owner.shape[1]):
+            u = work.owner[cell, band]
+            if u < 0:
+                continue
+            used += k.prbs[band]
+            if not work.seen[u]:
+                work.seen[u] = True
+                _send(s, k, tables, work, slot, (cell, u, n), (cells, users, traces))
+        for i in range(work.start[cell], work.start[cell + 1]):
+            work.seen[work.members[i]] = False
+        cells.prb_used[cell] += used
+        cells.busy_slots[cell] += used > 0
+        traces.cell_prbs[cell, n] = used
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _send(s, k, tables, work, slot, who, sums):  # type: ignore[no-untyped-def]
+    cell, u, n = who
+    cells, users, traces = sums
+    bands, prbs = 0, 0
+    for band in range(work.owner.shape[1]):
+        mine = work.owner[cell, band] == u
+        work.mine[band] = k.prbs[band] if mine else 0
+        bands += mine
+        prbs += work.mine[band]
+    fresh = work.process[u] >= 0
+    p = work.process[u] if fresh else -2 - work.process[u]
+    if fresh:
+        _begin(s, tables, work, (u, p, bands, prbs))
+        s.harq_bits[u, p] = take(
+            s, k, u, tables.transport_bits[s.rank[u] - 1, s.harq_mcs[u, p], prbs], slot, cell, cells, users
+        )
+        s.served[u] = slot
+        work.sent[u] = s.harq_bits[u, p]
+        cells.blocks_initial[cell] += 1
+        cells.mcs_blocks[cell, s.harq_mcs[u, p]] += 1
+    sinr_db = _decode(s, k, tables, work, slot, u, p)
+    failed = not s.harq_ok[u, p]
+    cells.blocks[cell] += 1
+    cells.errors[cell] += failed
+    cells.errors_initial[cell] += failed and fresh
+    cells.prb_layers[cell] += prbs * s.harq_rank[u, p]
+    users.blocks[u] += 1
+    users.errors[u] += failed
+    users.scheduled_slots[u] += 1
+    users.sinr_db[u] += sinr_db
+    if traces.user_bits.shape[0] > 0:
+        traces.user_prbs[u, n] = prbs
+        traces.user_sinr_db[u, n] = sinr_db
+        traces.user_mcs[u, n] = s.harq_mcs[u, p]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _begin(s, tables, work, what):  # type: ignore[no-untyped-def]
+    """A new block: its MCS by what was reported of its sub-bands, corrected by the outer loop."""
+    u, p, bands, prbs = what
+    rank, total = s.rank[u], 0.0
+    for band in range(work.mine.shape[0]):
+        if work.mine[band] > 0:
+            total += work.mine[band] * tables.cqi_threshold_db[rank - 1, s.cqi[u, band]]
+    expected_db = total / prbs + s.offset_db[u]
+    mcs = 0
+    for each in range(tables.threshold_db.shape[1] - 1, 0, -1):
+        if tables.threshold_db[rank - 1, each] <= expected_db:
+            mcs = each
+            break
+    s.harq_mcs[u, p], s.harq_rank[u, p] = mcs, rank
+    s.harq_prbs[u, p], s.harq_subbands[u, p] = prbs, bands
+    s.harq_sent[u, p], s.harq_sinr[u, p] = 0, 0.0
+    s.harq_number[u, p] = s.blocks[u]
+    s.blocks[u] += 1
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _decode(s, k, tables, work, slot, u, p):  # type: ignore[no-untyped-def]
+    """One transmission: its effective SINR is added to the block's, and a draw decides. Returns it in dB."""
+    rank, mcs, prbs = s.harq_rank[u, p], s.harq_mcs[u, p], s.harq_prbs[u, p]
+    snr(k, work, u)
+    sinr = work.layers[:rank]
+    _layers(work, u, rank, sinr)
+    curve = tables.curves[tables.modulation[mcs]]
+    one_db = effective_sinr_db(mean_information(sinr, work.mine, curve), curve, tables.nodes)
+    s.harq_sinr[u, p] += 10.0 ** (one_db / 10)
+    together_db = 10.0 * math.log10(max(s.harq_sinr[u, p], 1e-30))
+    error = block_error(
+        together_db, tables.centre_db[rank - 1, mcs, prbs], tables.width_db[rank - 1, mcs, prbs],
+        tables.code_blocks[rank - 1, mcs, prbs],
+    )  # fmt: skip
+    key = extend(extend(extend(np.uint64(0), k.seed), DECODING), k.user_key[u])
+    key = extend(extend(key, s.harq_number[u, p]), s.harq_sent[u, p])
+    s.harq_ok[u, p] = uniform(key) >= error
+    s.harq_sent[u, p] += 1
+    s.harq_phase[u, p] = _WAITING
+    s.harq_due[u, p] = slot + k.ack_delay
+    return max(one_db, -60.0)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def report(s, k, tables, work, u, slot, cell, cells):  # type: ignore[no-untyped-def]
+    """User u measures rank and CQI of each sub-band on what is sent now, and reports them."""
+    snr(k, work, u)
+    single, double = work.layers[:1], work.layers[1:3]
+    _layers(work, u, 1, single)
+    rank, wide = 1, wideband_cqi(single, k.prbs, tables)
+    if k.layers == 2:
+        _layers(work, u, 2, double)
+        both = wideband_cqi(double, k.prbs, tables)
+        rank = choose_rank(wide, both, tables)
+        wide = both if rank == 2 else wide
+    thresholds = tables.cqi_threshold_db[rank - 1]
+    for band in range(work.snr.shape[0]):
+        if rank == 1:
+            sinr_db = 10.0 * math.log10(max(np.float64(single[0, band]), 1e-30))
+        else:
+            sinr_db = 5.0 * math.log10(max(np.float64(double[0, band]) * np.float64(double[1, band]), 1e-60))
+        cqi = thresholds.shape[0] - 1
+        while cqi > 0 and sinr_db < thresholds[cqi]:
+            cqi -= 1
+        s.next_cqi[u, band] = cqi
+    s.next_rank[u] = rank
+    s.next_slot[u] = slot + k.csi_delay
+    cells.cqi_reports[cell, wide] += 1
