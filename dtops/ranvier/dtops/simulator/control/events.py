@@ -13,42 +13,38 @@ from ranvier.dtops.simulator.control.settings import A3, A5, Event
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The quantities of the conditions.
+    """The quantities of the conditions, offsets included.
 
-    serving_dbm         Mp (R, U, 1): of the serving cell; serving_offset_db: Ofp + Ocp (R, U, 1)
-    neighbour_dbm       Mn (R, U, L): of each link; neighbour_offset_db: Ofn + Ocn (R, U, L)
+    mp            (R, U, 1) Mp: of the serving cell; −inf where it is not received
+    serving       (R, U, 1) Mp + Ofp + Ocp
+    neighbour     (R, U, L) Mn + Ofn + Ocn: of each link
     """
 
-    serving_dbm: Tensor
-    serving_offset_db: Tensor
-    neighbour_dbm: Tensor
-    neighbour_offset_db: Tensor
+    mp: Tensor
+    serving: Tensor
+    neighbour: Tensor
 
 
 def a3_entering(m: Compared, event: A3) -> Tensor:
     """A3-1 (TS 38.331 5.5.4.4): Mn + Ofn + Ocn − Hys > Mp + Ofp + Ocp + Off."""
-    return m.neighbour_dbm + m.neighbour_offset_db - event.hysteresis_db > (
-        m.serving_dbm + m.serving_offset_db + event.offset_db
-    )
+    return m.neighbour - event.hysteresis_db > m.serving + event.offset_db
 
 
 def a3_leaving(m: Compared, event: A3) -> Tensor:
     """A3-2 (TS 38.331 5.5.4.4): Mn + Ofn + Ocn + Hys < Mp + Ofp + Ocp + Off."""
-    return m.neighbour_dbm + m.neighbour_offset_db + event.hysteresis_db < (
-        m.serving_dbm + m.serving_offset_db + event.offset_db
-    )
+    return m.neighbour + event.hysteresis_db < m.serving + event.offset_db
 
 
 def a5_entering(m: Compared, event: A5) -> Tensor:
     """A5-1 and A5-2 (TS 38.331 5.5.4.6): Mp + Hys < Thresh1, and Mn + Ofn + Ocn − Hys > Thresh2."""
-    neighbour = m.neighbour_dbm + m.neighbour_offset_db - event.hysteresis_db > event.neighbour_above_dbm
-    return neighbour & (m.serving_dbm + event.hysteresis_db < event.serving_below_dbm)
+    serving = m.mp + event.hysteresis_db < event.serving_below_dbm
+    return serving & (m.neighbour - event.hysteresis_db > event.neighbour_above_dbm)
 
 
 def a5_leaving(m: Compared, event: A5) -> Tensor:
     """A5-3 or A5-4 (TS 38.331 5.5.4.6): Mp − Hys > Thresh1, or Mn + Ofn + Ocn + Hys < Thresh2."""
-    neighbour = m.neighbour_dbm + m.neighbour_offset_db + event.hysteresis_db < event.neighbour_above_dbm
-    return neighbour | (m.serving_dbm - event.hysteresis_db > event.serving_below_dbm)
+    serving = m.mp - event.hysteresis_db > event.serving_below_dbm
+    return serving | (m.neighbour + event.hysteresis_db < event.neighbour_above_dbm)
 
 
 def entering(m: Compared, event: Event) -> Tensor:

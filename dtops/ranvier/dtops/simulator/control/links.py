@@ -14,7 +14,7 @@ from ranvier.dtops.simulator.control.moment import Moment
 from ranvier.dtops.simulator.control.settings import ControlSettings, Neighbours
 from ranvier.dtops.simulator.control.state import NOWHERE, CellTable, ControlState, Measured, Who
 
-_LAST = 2**62
+_LAST = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Links:
 
 
 def carried(state: ControlState, cell: Tensor) -> Links:
-    """What was known of the cells that users' links `cell` (R, U, L) lead to now; of others nothing."""
+    """What was known of the cells that users' links `cell` (R, U, L) int32 lead to now; of others nothing."""
     known = Links(state.cell, state.filtered_dbm, state.run, state.triggered)
     if torch.equal(state.cell, cell):
         return known
@@ -43,7 +43,7 @@ def carried(state: ControlState, cell: Tensor) -> Links:
     for event in range(run.shape[1]):
         run[r, event, u] = state.run[r, event, u].gather(-1, at) * there
         triggered[r, event, u] = state.triggered[r, event, u].gather(-1, at) & there
-    return Links(cell.clone(), filtered_dbm, run, triggered)
+    return Links(cell, filtered_dbm, run, triggered)
 
 
 def _with_width(known: Links, links: int) -> Links:
@@ -68,7 +68,9 @@ def link_step(
 ) -> Tensor:
     """F_n (R, U, L). `fresh` (R, U) bool: users of whom nothing earlier counts."""
     a = coefficient(settings.filter_k, moment.period_s)
-    previous = torch.where(fresh[..., None], -math.inf, known.filtered_dbm)
+    previous = known.filtered_dbm
+    if bool(fresh.any()):
+        previous = torch.where(fresh[..., None], -math.inf, previous)
     return filtered(previous, sample_dbm, a)
 
 
@@ -82,14 +84,12 @@ def event_step(
 
     known    with the filtered values of this period
     serving  (R, U) int64; active (R, U) bool: those whose measurements are evaluated, the lists of others
-             are empty (TS 38.331 5.5.6.1)
+             are empty, for a new cell comes with a new measurement configuration (TS 38.331 5.5.2)
     """
-    own = known.cell == serving[..., None]
+    own = known.cell == serving[..., None].to(torch.int32)
     mp = torch.where(own, known.filtered_dbm, -math.inf).amax(dim=-1, keepdim=True)
-    offset = cells.offset_db[known.cell.clamp(min=0)]
-    compared = events.Compared(
-        mp, cells.offset_db[serving.clamp(min=0)][..., None], known.filtered_dbm, offset
-    )
+    neighbour = known.filtered_dbm + _by_cell(cells.offset_db, known.cell)
+    compared = events.Compared(mp, mp + cells.offset_db[serving.clamp(min=0)][..., None], neighbour)
     others = active[..., None] & ~own
     runs, lists = [], []
     for place, event in enumerate(settings.events):
@@ -102,7 +102,7 @@ def event_step(
         return known, torch.full_like(serving, NOWHERE)
     stacked = torch.stack(lists, dim=1)
     listed = stacked[:, 0] if len(lists) == 1 else stacked.any(dim=1)
-    called = strongest(torch.where(listed, known.filtered_dbm + offset, -math.inf), known.cell)
+    called = strongest(torch.where(listed, neighbour, -math.inf), known.cell)
     return Links(known.cell, known.filtered_dbm, torch.stack(runs, dim=1), stacked), called
 
 
@@ -110,21 +110,26 @@ def _of_carriers(which: Neighbours, cell: Tensor, serving: Tensor, cells: CellTa
     """(R, U, L) bool, or a single True: links to cells of the carriers that an event is about."""
     if which == "any":
         return torch.ones((), dtype=torch.bool, device=cell.device)
-    same = cells.carrier[cell.clamp(min=0)] == cells.carrier[serving.clamp(min=0)][..., None]
+    same = _by_cell(cells.carrier, cell) == cells.carrier[serving.clamp(min=0)][..., None]
     return same if which == "same" else ~same
 
 
-def strongest(value_db: Tensor, cell: Tensor) -> Tensor:
-    """(R, U) the cell with the greatest value (R, U, L), −1 where none is above −inf.
+def _by_cell(column: Tensor, cell: Tensor) -> Tensor:
+    """(R, U, L) the entry of `column` (C,) of each link's cell; that of cell 0 where there is no link."""
+    return column.index_select(0, cell.clamp(min=0).flatten()).view(cell.shape)
+
+
+def strongest(value_db: Tensor, cell: Tensor, above_db: float = -math.inf) -> Tensor:
+    """(R, U) int64: the cell (R, U, L) int32 of the greatest value (R, U, L), −1 where none is above `above_db`.
 
     Among equals the one with the lowest index, so that the order of links decides nothing: co-sited sectors
     are equal behind their antennas, where the patterns' attenuation is capped.
     """
     best = value_db.amax(dim=-1, keepdim=True)
-    first = torch.where((value_db == best) & (best > -math.inf), cell, _LAST).amin(dim=-1)
-    return torch.where(first == _LAST, NOWHERE, first)
+    first = torch.where(value_db == best, cell, _LAST).amin(dim=-1)
+    return torch.where(best[..., 0] > above_db, first, NOWHERE).to(torch.int64)
 
 
-def power_of(cell: Tensor, wanted: Tensor, power_dbm: Tensor) -> Tensor:
-    """(R, U) the power (R, U, L) of the link to the cell `wanted` (R, U); −inf where there is none."""
-    return torch.where(cell == wanted[..., None], power_dbm, -math.inf).amax(dim=-1)
+def received(cell: Tensor, wanted: Tensor, power_dbm: Tensor) -> Tensor:
+    """(R, U) bool: whether the cell `wanted` (R, U) is on and within reach of the links (R, U, L)."""
+    return ((cell == wanted[..., None].to(torch.int32)) & (power_dbm > -math.inf)).any(dim=-1)

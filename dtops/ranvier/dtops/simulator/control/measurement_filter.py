@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -29,11 +31,11 @@ def coefficient(k: int, period_s: float) -> float:
 def filtered(previous_dbm: Tensor, measured_dbm: Tensor, a: float) -> Tensor:
     """F_n = (1 − a)·F_{n−1} + a·M_n in dB (TS 38.331 5.5.3.2); F_0 = M_1, so that the first sample starts it.
 
-    A previous value that is not finite is none: the cell was off, out of reach, or not known.
+    A previous value of −inf is none: the cell was off, out of reach, or not known.
     A measured −inf is −inf at once: there is nothing that could be measured.
     """
     followed = previous_dbm + (measured_dbm - previous_dbm) * a
-    return torch.where(torch.isfinite(previous_dbm), followed, measured_dbm)
+    return torch.where(previous_dbm > -math.inf, followed, measured_dbm)
 
 
 def with_error(rsrp_dbm: Tensor, cell: Tensor, deviation_db: float, who: Who, moment: Moment) -> Tensor:

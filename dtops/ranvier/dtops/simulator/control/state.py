@@ -82,7 +82,7 @@ class ControlState:
     deadline       (R, U) int64 slot at which the phase ends: the command, or the timer of the phase
     target         (R, U) int64 cell that a handover is prepared to, −1 without one
     present        (R, U) bool
-    cell           (R, U, L) int64: whose values the next three are
+    cell           (R, U, L) int32: whose values the next three are
     filtered_dbm   (R, U, L) float32: F_n
     run            (R, E, U, L) int16: periods in succession in which a link meets the entering condition of
                    each event, or, once it has triggered, the leaving one
@@ -126,7 +126,7 @@ def fresh_state(cell: Tensor, events: int) -> ControlState:
     by_event = (realisations, events, users, links)
     return ControlState(
         serving=full(NOWHERE), ready_slot=full(0), phase=full(IDLE), deadline=full(NEVER),
-        target=full(NOWHERE), present=full(False, torch.bool), cell=cell.clone(),
+        target=full(NOWHERE), present=full(False, torch.bool), cell=cell.to(torch.int32, copy=True),
         filtered_dbm=torch.full(cell.shape, -math.inf, dtype=torch.float32, device=cell.device),
         run=torch.zeros(by_event, dtype=torch.int16, device=cell.device),
         triggered=torch.zeros(by_event, dtype=torch.bool, device=cell.device),

@@ -14,8 +14,6 @@ handover without preparation time is commanded at once:
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -42,12 +40,13 @@ def control_step(
     moment: Moment,
     who: Who,
 ) -> tuple[ControlState, ControlEvents]:
-    """Control's decisions at `moment`, for all users at once. Neither argument is altered.
+    """Control's decisions at `moment`, for all users at once. No argument is altered.
 
     The same for each user, whatever else is in the batch and in which order its links come.
     """
     draft = phases.begun(state, measured, moment)
-    known = links.carried(state, measured.cell)
+    cell = measured.cell.to(torch.int32, copy=True)
+    known = links.carried(state, cell)
     sample_dbm = links.sampled(measured, settings, moment, who)
     filtered_dbm = links.link_step(known, sample_dbm, ~state.present, settings, moment)
     known = links.Links(known.cell, filtered_dbm, known.run, known.triggered)
@@ -56,10 +55,10 @@ def control_step(
     watch = monitored(
         (state.out_of_sync, state.in_sync, state.t310), measured.sinr_db, active, settings.radio_link, moment
     )
-    suitable = _suitable(sample_dbm, measured.cell, settings)
+    suitable = _suitable(sample_dbm, cell, settings)
     phases.access(draft, settings)
     phases.prepare(draft, called, active & ~watch.failed, settings)
-    reachable = links.power_of(measured.cell, draft.target, sample_dbm) > -math.inf
+    reachable = links.received(cell, draft.target, sample_dbm)
     phases.execute(draft, reachable, active & ~watch.failed, settings)
     phases.lose(draft, watch.failed, settings)
     phases.search(draft, suitable, settings)
@@ -76,5 +75,4 @@ def control_step(
 
 def _suitable(sample_dbm: Tensor, cell: Tensor, settings: ControlSettings) -> Tensor:
     """(R, U) the strongest cell with Srxlev = Q_rxlevmeas − Q_rxlevmin > 0 (TS 38.304 5.2.3.2); −1 for none."""
-    above = sample_dbm > settings.minimum_rsrp_dbm
-    return links.strongest(torch.where(above, sample_dbm, -math.inf), cell)
+    return links.strongest(sample_dbm, cell, settings.minimum_rsrp_dbm)
