@@ -7,7 +7,12 @@ import math
 import numpy as np
 from numba import njit
 
-from ranvier.dtops.simulator.link.information_compiled import mutual_information, sinr_of_information
+from ranvier.dtops.simulator.link.information_compiled import (
+    between,
+    mutual_information,
+    place_of,
+    sinr_of_information,
+)
 
 _HALF, _ONE, _FOUR = np.float32(0.5), np.float32(1.0), np.float32(4.0)
 
@@ -53,6 +58,23 @@ def mean_information(sinr, prbs, curve):  # type: ignore[no-untyped-def]
                 total += prbs[s] * mutual_information(sinr[v, s], curve)
             weight += prbs[s] * np.float64(sinr.shape[0])
     return total / weight
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def mean_informations(sinr, prbs, curves):  # type: ignore[no-untyped-def]
+    """The same for all four modulations, which share their places in curves (4, NODES)."""
+    qpsk, qam16, qam64, qam256, weight = 0.0, 0.0, 0.0, 0.0, 0.0
+    for s in range(sinr.shape[1]):
+        if prbs[s] <= 0:
+            continue
+        for v in range(sinr.shape[0]):
+            place, after = place_of(sinr[v, s])
+            qpsk += prbs[s] * between(place, after, curves[0])
+            qam16 += prbs[s] * between(place, after, curves[1])
+            qam64 += prbs[s] * between(place, after, curves[2])
+            qam256 += prbs[s] * between(place, after, curves[3])
+        weight += prbs[s] * np.float64(sinr.shape[0])
+    return qpsk / weight, qam16 / weight, qam64 / weight, qam256 / weight
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

@@ -18,14 +18,30 @@ _FIRST_STEP = 1 << (form.NODES - 1).bit_length() - 1
 
 
 @njit(cache=True, error_model="numpy", nogil=True, inline="always")
+def place_of(sinr):  # type: ignore[no-untyped-def]
+    """The node below a linear SINR (float32) and how far (0 to 1) it is to the next; NaN is nowhere.
+
+    Below the table the first line is prolonged: the place is −1, the way the part of the lowest node's SINR.
+    """
+    if not sinr >= _LOWEST:
+        return np.int64(-1), np.float64(sinr) * _SCALE
+    bits = np.int64(np.float32(min(np.float32(sinr), _HIGHEST)).view(np.int32))
+    return (bits >> _FRACTION_BITS) - _FIRST_NODE, np.float64(bits & _MASK) * _UNIT
+
+
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+def between(place, after, curve):  # type: ignore[no-untyped-def]
+    """I at a place of the modulation's curve (NODES,)."""
+    if place < 0:
+        return after * curve[0]
+    return curve[place] + after * (curve[place + 1] - curve[place])
+
+
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def mutual_information(sinr, curve):  # type: ignore[no-untyped-def]
     """I per coded bit (float64) of a linear SINR (float32) by the modulation's curve (NODES,) float64."""
-    if sinr < _LOWEST:
-        return np.float64(sinr) * _SCALE * curve[0]
-    bits = np.int64(np.float32(min(np.float32(sinr), _HIGHEST)).view(np.int32))
-    place = (bits >> _FRACTION_BITS) - _FIRST_NODE
-    after = np.float64(bits & _MASK) * _UNIT
-    return curve[place] + after * (curve[place + 1] - curve[place])
+    place, after = place_of(sinr)
+    return between(place, after, curve)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ranvier.dtops.simulator.link.cqi import TARGET_BLER
-from ranvier.dtops.simulator.link.effective_sinr import effective_sinr_db, mean_information
+from ranvier.dtops.simulator.link.effective_sinr import mean_information
 from ranvier.dtops.simulator.link.tables import TensorTables
 from ranvier.ontology.errors import InputError
 
@@ -56,13 +56,15 @@ def outer_loop(offset_db: Tensor, acknowledged: Tensor, first: Tensor, loop: Out
 
 
 def wideband_cqi(sinr: Tensor, prbs: Tensor, tables: TensorTables) -> Tensor:
-    """CQI (…) int64 of sinr (…, S, V) linear on all sub-bands of `prbs` (S,) PRBs, for rank V."""
+    """CQI (…) int64 of sinr (…, S, V) linear on all sub-bands of `prbs` (S,) PRBs, for rank V.
+
+    Information rises with SINR, so that comparing it is comparing effective SINRs.
+    """
     found = torch.zeros(sinr.shape[:-2], dtype=torch.int64, device=sinr.device)
     for modulation in range(MODULATIONS):
         mine = torch.full_like(found, modulation)
         mean = mean_information(sinr, prbs.to(sinr.device).expand(sinr.shape[:-1]), mine, tables.curves)
-        sinr_db = effective_sinr_db(mean, mine, tables.curves)
-        fits = sinr_db[..., None] >= tables.cqi_threshold_db[sinr.shape[-1] - 1]
+        fits = mean[..., None] >= tables.cqi_information[sinr.shape[-1] - 1]
         fits = fits & (tables.cqi_modulation == modulation)
         index = torch.arange(len(tables.cqi_modulation), device=sinr.device)
         found = torch.maximum(found, torch.where(fits, index, 0).amax(-1))

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from numba import njit
 
-from ranvier.dtops.simulator.link.effective_sinr_compiled import effective_sinr_db, mean_information
+from ranvier.dtops.simulator.link.effective_sinr_compiled import mean_informations
 
-_MODULATIONS, _HIGHEST_CQI = 4, 15
+_HIGHEST_CQI = 15
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def wideband_cqi(sinr, prbs, tables):  # type: ignore[no-untyped-def]
     """CQI of sinr (V, S) float32 linear on sub-bands of prbs (S,) PRBs, for rank V."""
-    thresholds = tables.cqi_threshold_db[sinr.shape[0] - 1]
-    cqi = _HIGHEST_CQI
-    for modulation in range(_MODULATIONS - 1, -1, -1):
-        if tables.cqi_modulation[cqi] != modulation:
-            continue
-        curve = tables.curves[modulation]
-        sinr_db = effective_sinr_db(mean_information(sinr, prbs, curve), curve, tables.nodes)
-        while cqi > 0 and tables.cqi_modulation[cqi] == modulation:
-            if sinr_db >= thresholds[cqi]:
-                return cqi
-            cqi -= 1
+    thresholds = tables.cqi_information[sinr.shape[0] - 1]
+    means = mean_informations(sinr, prbs, tables.curves)
+    for cqi in range(_HIGHEST_CQI, 0, -1):
+        if means[tables.cqi_modulation[cqi]] >= thresholds[cqi]:
+            return cqi
     return 0
 
 
@@ -32,7 +26,7 @@ def choose_rank(cqi_rank1, cqi_rank2, tables):  # type: ignore[no-untyped-def]
     return 2 if 2 * tables.cqi_efficiency[cqi_rank2] > tables.cqi_efficiency[cqi_rank1] else 1
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def select_mcs(cqi, rank, offset_db, tables):  # type: ignore[no-untyped-def]
     """The highest MCS whose predicted BLER is at most the target; 0 where none is."""
     sinr_db = tables.cqi_threshold_db[rank - 1, cqi] + offset_db

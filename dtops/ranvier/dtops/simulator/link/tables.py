@@ -41,6 +41,7 @@ class LinkTables(NamedTuple):
     cqi_modulation    (16,) as `modulation`; 0 for CQI 0
     cqi_efficiency    (16,) bits per resource element and layer; 0 for CQI 0
     cqi_threshold_db  (2, 16) effective SINR at which CQI's block is lost with 10 %; −inf for CQI 0
+    cqi_information   (2, 16) information at that SINR, of the CQI's modulation; 0 for CQI 0
     curves            (4, NODES) mutual information (see `information`)
     nodes             (NODES,) its SINRs
     """
@@ -55,6 +56,7 @@ class LinkTables(NamedTuple):
     cqi_modulation: Ints
     cqi_efficiency: Floats
     cqi_threshold_db: Floats
+    cqi_information: Floats
     curves: Floats
     nodes: Floats
 
@@ -72,6 +74,7 @@ class TensorTables(NamedTuple):
     cqi_modulation: Tensor
     cqi_efficiency: Tensor
     cqi_threshold_db: Tensor
+    cqi_information: Tensor
     curves: Tensor
     nodes: Tensor
 
@@ -88,7 +91,8 @@ def link_tables(
     bits, blocks, centre, width = _blocks(schemes.modulation_bits, schemes.rate, prbs, dmrs_res)
     cqi_bits, cqi_rate = cqi_table(table)
     _, cqi_blocks, cqi_centre, cqi_width = _blocks(cqi_bits[1:], cqi_rate[1:], prbs, dmrs_res)
-    reported = bler.sinr_db_at(TARGET_BLER, cqi_centre, cqi_width, cqi_blocks)[:, :, -1]
+    reported_db = bler.sinr_db_at(TARGET_BLER, cqi_centre, cqi_width, cqi_blocks)[:, :, -1]
+    reported_db = np.concatenate([np.full((LAYERS, 1), -np.inf), reported_db], axis=1)
     return LinkTables(
         modulation=_modulation(schemes.modulation_bits),
         efficiency=schemes.efficiency,
@@ -99,7 +103,8 @@ def link_tables(
         threshold_db=bler.sinr_db_at(target_bler, centre, width, blocks)[:, :, -1].copy(),
         cqi_modulation=_modulation(cqi_bits),
         cqi_efficiency=cqi_bits * cqi_rate,
-        cqi_threshold_db=np.concatenate([np.full((LAYERS, 1), -np.inf), reported], axis=1),
+        cqi_threshold_db=reported_db,
+        cqi_information=_information(_modulation(cqi_bits), 10 ** (reported_db / 10)),
         curves=information.information_table(),
         nodes=information.node_sinr(),
     )
@@ -108,6 +113,13 @@ def link_tables(
 def on(tables: LinkTables, device: torch.device | str = "cpu") -> TensorTables:
     """The same as tensors on a device."""
     return TensorTables(*(torch.tensor(each, device=device) for each in tables))
+
+
+def _information(modulation: Ints, sinr: Floats) -> Floats:
+    """I of each modulation (n,) at SINRs (2, n), by the same straight lines as in a slot."""
+    nodes, curves = np.append(0.0, information.node_sinr()), information.information_table()
+    found = [np.interp(sinr[:, i], nodes, np.append(0.0, curves[m])) for i, m in enumerate(modulation)]
+    return np.stack(found, axis=1)
 
 
 def _modulation(modulation_bits: Ints) -> Ints:
