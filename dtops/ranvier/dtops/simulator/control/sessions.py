@@ -68,12 +68,12 @@ def fresh_sessions(present: Tensor, settings: Sessions | None, moment: Moment, w
     What remains of a session that began earlier is as long as a whole one, for it has no memory.
     """
     number = torch.zeros(present.shape, dtype=torch.int64, device=present.device)
-    leaves, arrives = torch.full_like(number, NEVER), number + math.inf
+    leaves = torch.full_like(number, NEVER)
+    arrives = torch.full(present.shape, math.inf, dtype=torch.float64, device=present.device)
     state = SessionState(present, number, leaves, arrives)
     if settings is None:
         return state
-    everyone = torch.ones_like(present)
-    return _drawn(state, everyone & present, everyone & ~present, settings, moment, who)
+    return _drawn(state, present, ~present, settings, moment, who)
 
 
 def session_step(

@@ -140,7 +140,8 @@ class ControlSettings:
     t304_ms               for how long access to the target is tried (TS 38.331 5.3.5.8.3)
     setup_ms              from choosing a cell to the first data of a user that attaches
     minimum_rsrp_dbm      Q_rxlevmin: a cell is suitable above it (TS 38.304 5.2.3.2)
-    soon_ms               a failure within this time after a handover is due to it (TS 38.300 15.5.2.2)
+    soon_ms               a link that fails within this time after a handover fails because of it (TS 38.300
+                          15.5.2); longer than T310, which each failure takes
     ping_pong_ms          a handover back within this time is a ping-pong (TR 36.839 5.4: 1 s)
     sessions              None: who is present stays
     """
@@ -153,7 +154,7 @@ class ControlSettings:
     t304_ms: float = 500.0
     setup_ms: float = 0.0
     minimum_rsrp_dbm: float = -120.0
-    soon_ms: float = 1000.0
+    soon_ms: float = 3000.0
     ping_pong_ms: float = 1000.0
     radio_link: RadioLink = field(default_factory=RadioLink)
     sessions: Sessions | None = None
