@@ -65,10 +65,12 @@ def course(
     rsrp_dbm: Tensor,
     settings: ControlSettings,
     sinr: Sinr = good_sinr,
+    *,
     offset_db: list[float] | None = None,
     gnb: list[int] | None = None,
     carrier: list[int] | None = None,
     seeds: list[int] | None = None,
+    present: Tensor | None = None,
 ) -> Course:
     """Control through (N, R, U, C) powers, links in the order of cells."""
     periods, realisations, users, count = rsrp_dbm.shape
@@ -81,10 +83,10 @@ def course(
     who = Who(Seeds.of(seeds or list(range(realisations))), torch.arange(users))
     state = fresh_state(cell, len(settings.events))
     found = Course([], [], ControlTally.zeros(realisations, count))
-    present = torch.ones((realisations, users), dtype=torch.bool)
+    here = torch.ones((periods, realisations, users), dtype=torch.bool) if present is None else present
     for n in range(periods):
         power = rsrp_dbm[n].to(torch.float32)
-        measured = Measured(cell, power, sinr(state, power, n), present)
+        measured = Measured(cell, power, sinr(state, power, n), here[n])
         moment = Moment(n * PERIOD_SLOTS, PERIOD_SLOTS, SLOT_S)
         state, events = control_step(state, measured, cells, settings, moment, who)
         found.tally.add(events)
@@ -432,6 +434,20 @@ def test_when_all_cells_go_off_everyone_is_detached_and_nothing_is_undefined() -
 def test_nobody_attaches_below_the_minimum() -> None:
     found = course(powers([-120.0, -119.9]), UNFILTERED)
     assert found.serving() == [NOWHERE, 0]
+
+
+def test_who_leaves_during_a_handover_is_forgotten_and_comes_back_as_somebody_else() -> None:
+    here = torch.tensor([True] * 4 + [False] * 3 + [True] * 5)[:, None, None]
+    one, other = [-75.0] * 7 + [-100.0] * 5, [OFF] * 2 + [-70.0] * 5 + [-80.0] * 5
+    settings = replace(SWIFT, filter_k=8, preparation_ms=200)
+    found = course(powers(one, other), settings, present=here)
+    assert found.when("preparing") == [2]
+    assert (found.when("left"), found.when("arrived")) == ([4], [0, 7])
+    assert found.serving() == [0] * 4 + [NOWHERE] * 3 + [1] * 5
+    assert found.tally.left[0].tolist() == [1, 0]
+    assert found.tally.attached[0].tolist() == [1, 1]
+    assert found.tally.executions.sum() == 0
+    assert found.states[7].filtered_dbm[0, 0].tolist() == [-100, -80]
 
 
 # What changes nothing

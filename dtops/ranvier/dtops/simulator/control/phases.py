@@ -165,7 +165,7 @@ def search(draft: Draft, suitable: Tensor, settings: ControlSettings) -> None:
 
     Without one the user goes idle when T311 expires (5.3.7.6), or when T301 does (5.3.7.7).
 
-    What went wrong shows in the cell that is asked (TS 38.300 15.5.2.2): after a handover the source: too
+    What went wrong shows in the cell that is asked (TS 38.300 15.5.2): after a handover the source: too
     early; a third cell: to the wrong cell; long after one another cell: too late.
 
     suitable  (R, U) int64: the strongest suitable cell, −1 for none

@@ -66,7 +66,7 @@ Event = A3 | A5
 
 @dataclass(frozen=True, slots=True)
 class RadioLink:
-    """Radio link monitoring and what follows a failure (TS 38.331 5.3.10, 5.3.7; thresholds TR 36.839 5.2.1).
+    """Radio link monitoring and what follows a failure (TS 38.331 5.3.10, 5.3.7; thresholds TR 36.839).
 
     out_db, in_db     Q_out and Q_in on the wideband SINR of the serving link
     n310, n311        indications in succession that start and stop T310, one each `indication_ms`
@@ -135,14 +135,14 @@ class ControlSettings:
     filter_k              filterCoefficient k: a = 1/2^(k/4) for samples 200 ms apart (TS 38.331 5.5.3.2)
     measurement_error_db  standard deviation of the error of each sample of each cell; 0 is none
     events                what makes the network hand a user over; any of them suffices
-    preparation_ms        from the report to the command (TS 38.300 9.2.3.2, steps 1 to 6)
+    preparation_ms        from the report to the command (TS 38.300 9.2.3.2, steps 1 to 5)
     interruption_ms       from the command until the target may send to the user (TS 38.133 6.1.1)
     t304_ms               for how long access to the target is tried (TS 38.331 5.3.5.8.3)
     setup_ms              from choosing a cell to the first data of a user that attaches
     minimum_rsrp_dbm      Q_rxlevmin: a cell is suitable above it (TS 38.304 5.2.3.2)
     soon_ms               a link that fails within this time after a handover fails because of it (TS 38.300
                           15.5.2); longer than T310, which each failure takes
-    ping_pong_ms          a handover back within this time is a ping-pong (TR 36.839 5.4: 1 s)
+    ping_pong_ms          a handover back within this time is a ping-pong (TR 36.839: 1 s)
     sessions              None: who is present stays
     """
 
