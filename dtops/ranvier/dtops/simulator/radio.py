@@ -25,7 +25,8 @@ def received_mw(gains: LinkGains, layout: Layout, carrier: Carrier) -> Tensor:
     P_rx = P_tx · g / N_RB. Zero where there is no link, or its cell is off.
     """
     power_dbm = _by_cell(_power_dbm(layout.cells), gains.cell) - 10 * math.log10(carrier.prbs)
-    return torch.exp2((gains.gain_db + power_dbm[..., None].to(torch.float32)) * (math.log2(10) / 10))
+    # Not exp2: its last bit depends on where in a vector an element falls, and so on the batch.
+    return torch.exp((gains.gain_db + power_dbm[..., None].to(torch.float32)) * (math.log(10) / 10))
 
 
 def ss_rsrp_dbm(gains: LinkGains, layout: Layout, carrier: Carrier) -> Tensor:
