@@ -83,7 +83,7 @@ def population(
     in_car = ~indoor & (uniform("car") < drop.car_share)
     height = torch.where(indoor & drop.floors, _floor_height(uniform), drop.height_m)
     place = _places(drop, deployment, plan, key, seeds)
-    speed = torch.where(indoor, drop.indoor_speed_kmh, drop.speed_kmh) / 3.6
+    speed = torch.where(indoor, drop.indoor_speed_kmh, drop.speed_kmh).to(torch.float64) / 3.6
     return Population(
         key=key, position_m=torch.cat([place, height[..., None]], dim=-1), indoor=indoor,
         low_loss=uniform("low loss") < drop.low_loss_share, in_car=in_car, speed_m_s=speed,
