@@ -1,0 +1,151 @@
+"""Counters of TS 28.552 from the sums of a granularity period, as Measurements of the run.
+
+Each is on the class and in the unit that the ontology says. What has nothing to divide by is absent: no user
+was served, so there was no throughput. A realisation is an origin of its own, run:ID.REALISATION.
+
+    RRU.PrbTotDl           100 Σ PRBs used / Σ PRBs available                                          5.1.1.2.1
+    DRB.UEThpDl            Σ ThpVolDl / Σ ThpTimeDl, over bursts without their last slot               5.1.1.3.1
+    DRB.UEUnresVolDl       volume of what fits into one slot, of all volume                            5.1.1.3.3
+    DRB.AirIfDelayDl       from the first transmission of a packet's last part to its acknowledgement  5.1.1.1.1
+    DRB.RlcSduDelayDl      from arrival to there                                                       5.1.3.3.3
+    RRC.ConnMean, ConnMax  users connected                                                             5.1.1.4
+    DRB.RlcPacketDropRateDl  volume given up without being sent or after HARQ, of the volume offered   5.1.3.2.2
+    TB.*                   transport blocks, and those not decoded                                     5.1.1.7
+    CARR.*                 distributions of CQI and MCS, layers, power                           5.1.1.11, .12, .29
+    MM.*, HO.*             handovers within a gNB and between gNBs, and their failures                 5.1.1.6, .25
+    PEE.*                  power and energy of the element                                             5.1.1.19
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ranvier.dtops.simulator.control.tally import ControlTally
+from ranvier.dtops.simulator.layout import Layout
+from ranvier.dtops.simulator.output.object_names import ObjectNames
+from ranvier.dtops.simulator.simulator import Period
+from ranvier.dtops.simulator.tally import CQIS
+from ranvier.fabric.measurement import MeasurementReport
+
+Floats = NDArray[np.float64]
+Columns = dict[str, Floats]
+J_PER_KWH = 3.6e6
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Makes reports of the periods of one run.
+
+    run       its id; `start_ns` is the time of slot 0, nanoseconds since the Unix epoch
+    slot_ns   length of a slot
+    """
+
+    run: str
+    layout: Layout
+    names: ObjectNames
+    start_ns: int
+    slot_ns: int
+    tenant: str = "default"
+    network: str = "default"
+
+    def reports(self, period: Period) -> Iterator[MeasurementReport]:
+        """Every object's report of the period, one realisation after the other."""
+        du, cu, element = self._du(period), self._cu(period), self._elements(period)
+        for r in range(len(period.energy_ws)):
+            yield from self._of(period, r, "NRCellDU", self.names.du, du)
+            yield from self._of(period, r, "NRCellCU", self.names.cu, cu)
+            yield from self._of(period, r, "ManagedElement", self.names.elements, element)
+
+    def _of(
+        self, period: Period, r: int, object_class: str, names: tuple[str, ...], columns: Columns
+    ) -> Iterator[MeasurementReport]:
+        begin = self.start_ns + period.first * self.slot_ns
+        end = begin + period.slots * self.slot_ns
+        for i, name in enumerate(names):
+            found = {key: float(column[r, i]) for key, column in columns.items()}
+            yield MeasurementReport(
+                name, object_class, begin, end, {key: v for key, v in found.items() if math.isfinite(v)},
+                origin=f"run:{self.run}.{r}", source="simulator", tenant=self.tenant, network=self.network,
+            )  # fmt: skip
+
+    def _du(self, period: Period) -> Columns:
+        t = {name: getattr(period.tallies.cells, name).numpy() for name in period.tallies.cells.__slots__}
+        tenths = 10 * self.slot_ns / 1e6
+        slot_s = self.slot_ns / 1e9
+        volume = t["burst_bits"] + t["short_burst_bits"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = {
+                "RRU.PrbTotDl": 100 * t["prb_used"] / t["prb_available"],
+                "RRU.PrbUsedDl": t["prb_used"] / t["slots"],
+                "RRU.PrbAvailDl": t["prb_available"] / t["slots"],
+                "DRB.UEThpDl": t["burst_bits"] / (t["burst_slots"] * slot_s) / 1e3,
+                "DRB.UEUnresVolDl": 100 * t["short_burst_bits"] / volume,
+                "DRB.PdcpSduVolumeDL": t["delivered_bits"] / 1e6,
+                "DRB.MeanActiveUeDl": t["active_users"] / t["slots"],
+                "DRB.MaxActiveUeDl": t["active_users_max"],
+                "DRB.RlcSduDelayDl": t["rlc_delay_slots"] / t["rlc_packets"] * tenths,
+                "DRB.AirIfDelayDl": t["air_delay_slots"] / t["air_packets"] * tenths,
+                "DRB.RlcPacketDropRateDl": 1e6 * t["lost_bits"] / t["offered_bits"],
+                "TB.TotNbrDlInitial": t["blocks_initial"],
+                "TB.TotNbrDl": t["blocks"],
+                "TB.IntialErrNbrDl": t["errors_initial"],
+                "TB.ErrTotNbrDl": t["errors"],
+                "TB.ResidualErrNbrDl": t["residual_errors"],
+                "CARR.AverageLayersDl": t["prb_layers"] / t["prb_used"],
+                **self._powers(t),
+            }
+        for cqi in range(CQIS):
+            found[f"CARR.WBCQIDist.Bin{cqi}"] = t["cqi_reports"][..., cqi]
+        used = np.flatnonzero(t["mcs_blocks"].any(axis=(0, 1)))
+        for mcs in used:
+            found[f"CARR.PDSCHMCSDist.Bin{mcs}"] = t["mcs_blocks"][..., mcs]
+        return found
+
+    def _powers(self, t: Columns) -> Columns:
+        """Mean transmit power by the PRBs sent, and the greatest."""
+        most = self.layout.cells.power_dbm
+        sent = t["prb_used"] / np.maximum(t["prb_available"], 1)
+        return {
+            "CARR.MeanTxPwr": most + 10 * np.log10(sent),
+            "CARR.MaxTxPwr": np.where(t["busy_slots"] > 0, most, np.nan),
+        }
+
+    def _cu(self, period: Period) -> Columns:
+        t, control = period.tallies.cells, period.control
+        slots = t.slots.numpy()
+        found = {
+            "RRC.ConnMean": t.connected_users.numpy() / slots, "RRC.ConnMax": t.connected_users_max.numpy(),
+            "RRC.ConnEstabAtt": control.attached.numpy(), "RRC.ConnEstabSucc": control.attached.numpy(),
+            "RRC.ReEstabAtt": control.reestablishments.numpy(),
+            "RRC.ReEstabSuccWithUeContext": control.reestablished.numpy(),
+            "HO.IntraSys.TooLate": control.too_late.numpy(), "HO.IntraSys.TooEarly": control.too_early.numpy(),
+            "HO.IntraSys.ToWrongCell": control.to_wrong_cell.numpy(),
+        }  # fmt: skip
+        return found | self._handovers(control)
+
+    def _handovers(self, control: ControlTally) -> Columns:
+        gnb = torch.from_numpy(self.layout.cells.gnb)
+        found = {}
+        for name, pairs in (
+            ("MM.HoPrep{}Req", control.preparations), ("MM.HoPrep{}Succ", control.executions),
+            ("MM.HoExe{}Req", control.executions), ("MM.HoExe{}Succ", control.successes),
+            ("MM.HoExe{}Fail", control.failures),
+        ):  # fmt: skip
+            within, between = control.split(pairs, gnb)
+            found[name.format("Inter")] = between.numpy()
+            if not name.endswith("Fail"):
+                found[name.format("Intra")] = within.numpy()
+        return found
+
+    def _elements(self, period: Period) -> Columns:
+        """Of the elements: the sum over their cells."""
+        gnbs, order = sorted({int(each) for each in self.layout.cells.gnb}), self.layout.cells.gnb
+        joules = np.stack([period.energy_ws.numpy()[:, order == gnb].sum(axis=1) for gnb in gnbs], axis=1)
+        seconds = period.slots * self.slot_ns / 1e9
+        return {"PEE.AvgPower": joules / seconds, "PEE.Energy": joules / J_PER_KWH}
