@@ -139,7 +139,7 @@ def counters_table(reports: Iterable[MeasurementReport]) -> pa.Table:
          report.start_ns, report.end_ns, value)
         for report in reports for quantity, value in report.values.items()
     ]  # fmt: skip
-    columns = list(zip(*rows, strict=True)) if rows else [[] for _ in COUNTERS]
+    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in COUNTERS]
     return pa.table(
         [pa.array(column, type=each.type) for column, each in zip(columns, COUNTERS, strict=True)],
         schema=COUNTERS,
