@@ -1,4 +1,13 @@
-"""The services: their parameters and what the scheduler knows of them."""
+"""The services: their parameters, and what the scheduler knows of them.
+
+service         packets                                    what demand scales   budget    discarded when late
+full buffer     always more                                nothing              none      no
+FTP model 3     files of 0.5 Mbyte, Poisson                files                none      no
+constant rate   one size, even intervals                   their size           100 ms    no
+voice           each 20 ms in talk spurts                  a call, or none       50 ms    yes
+XR              60 frames a second, jitter                 their size            10 ms    yes
+web             pages of random size, by the hour          pages                none      no
+"""
 
 from __future__ import annotations
 
@@ -53,18 +62,30 @@ class ConstantRate:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A frame each 20 ms while the other end talks, which is half of the time (TR 36.814 table A.2.1.3-2)."""
+    """A frame each 20 ms while the other end talks (TR 36.814 table A.2.1.3-2), as of a codec of 12.2 kbit/s.
+
+    frame_bits      with headers; `silence_bits` of each `silence_frames`-th frame while it is silent
+    activity        part of the time in which it talks; `spurt_s` mean length of a talk spurt
+    """
 
     kind: Literal["voice"] = "voice"
     frame_bits: int = 320
     frame_ms: float = 20.0
+    silence_bits: int = 120
+    silence_frames: int = 8
     activity: float = 0.5
     spurt_s: float = 2.0
     budget_ms: float = 50.0
     discard: bool = True
 
     def __post_init__(self) -> None:
-        _positive(self, "frame_bits", "frame_ms", "activity", "spurt_s")
+        _positive(self, "frame_bits", "frame_ms", "silence_frames", "activity", "spurt_s")
+        if self.activity > 1:
+            raise InputError("traffic activity of 1 at most", f"{self.activity:g}", "choose another value")
+        if self.silence_bits < 0:
+            raise InputError(
+                "traffic silence_bits of 0 or more", str(self.silence_bits), "choose another value"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +134,8 @@ class Web:
 
     def __post_init__(self) -> None:
         _positive(self, "page_bits", "page_deviation", "largest_page_bits", "pages_per_s")
+        if not 0 <= self.start_hour < 24:
+            raise InputError("traffic start_hour of 0 to 24", f"{self.start_hour:g}", "choose another hour")
         if len(self.hourly) != 24 or min(self.hourly) < 0 or max(self.hourly) == 0:
             raise InputError("traffic hourly with 24 factors of 0 or more", str(self.hourly), "give 24")
 
