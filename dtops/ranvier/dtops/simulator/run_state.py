@@ -30,7 +30,7 @@ class RunState:
     square    (R, U, 2) int64: the square metre that gains were last worked out for
     load      (R, C) float64: part of the PRBs used in the last measurement period
     used      (R, C) float64: PRB·slots in the period so far
-    tallies, control_tally, energy_mws   of the granularity period so far; energy (R, C) in mW·s
+    tallies, control_tally, energy_ws   of the granularity period so far; energy (R, C) float64 in joules
     """
 
     slot: int

@@ -20,8 +20,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from ranvier.dtops.simulator import energy, radio
 from ranvier.dtops.simulator import motion as motions
+from ranvier.dtops.simulator import radio
 from ranvier.dtops.simulator.air import Air
 from ranvier.dtops.simulator.block_clock import Block, blocks
 from ranvier.dtops.simulator.carrier import Carrier
@@ -31,6 +31,7 @@ from ranvier.dtops.simulator.control.state import CellTable, ControlEvents, Meas
 from ranvier.dtops.simulator.control.state import fresh_state as fresh_control
 from ranvier.dtops.simulator.control.step import control_step
 from ranvier.dtops.simulator.control.tally import ControlTally
+from ranvier.dtops.simulator.energy import EnergyModel, EnergySettings
 from ranvier.dtops.simulator.intervention import Intervention, applied
 from ranvier.dtops.simulator.kpis import Kpis, kpis
 from ranvier.dtops.simulator.link.noise import prb_noise_mw
@@ -107,7 +108,10 @@ class Simulator:
         self._order = torch.argsort(self.population.key, stable=True)
         self._noise_mw = prb_noise_mw(self.carrier, scenario.noise_figure_db)
         self._step_turns = self.population.speed_m_s * (self.carrier.slot_s / self.carrier.wavelength_m)
-        self._sleep = energy.Sleep()
+        self._energy = EnergyModel(
+            EnergySettings(), self.carrier, torch.from_numpy(self.layout.cells.power_dbm),
+            self.layout.antennas[0].beams,
+        )  # fmt: skip
 
     # ------------------------------------------------------------ what users of it call
     def start(self) -> RunState:
@@ -125,7 +129,7 @@ class Simulator:
             sessions=fresh_sessions(people.present, self.scenario.control.sessions, moment, self._who),
             control=fresh_control(gains.cell, len(self.scenario.control.events)),
             slots=fresh_state(realisations, users, self.carrier.subbands, self.scenario.link),
-            energy=energy.fresh_energy(realisations, cells), load=torch.zeros(realisations, cells),
+            energy=self._energy.fresh(realisations), load=torch.zeros(realisations, cells),
             used=torch.zeros(realisations, cells), tallies=_tallies(realisations, cells, users),
             control_tally=ControlTally.zeros(realisations, cells),
             energy_ws=torch.zeros(realisations, cells, dtype=torch.float64),
@@ -263,8 +267,10 @@ class Simulator:
         self._loop.run(state.slots, inputs, state.tallies, traces)
         state.used += traces.cell_prbs.to(state.used.dtype).sum(dim=-1)
         if self.scenario.energy:
-            spent = energy.spent(state.energy, traces.cell_prbs, block.first, self.carrier, on, self._sleep)
-            state.energy_ws += spent * energy.unit_w(cells) * self.carrier.slot_s
+            power_dbm = torch.from_numpy(cells.power_dbm)
+            state.energy_ws += self._energy.spent(
+                state.energy, traces.cell_prbs, block.first, power_dbm, on
+            )
         state.slot = block.end
         return traces
 
