@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ class Members:
     users           mean number of users connected to the cell
     gain_db         what the cell's gains are off the model's, dB: same for all of its links
     seed            (E,) names each member in draws: places of users, shadowing
+    log_ratio       quantity to (c,): ln of what was counted over what the model counts, lately; 0 before
     """
 
     cells: tuple[str, ...]
@@ -26,14 +28,7 @@ class Members:
     users: Floats
     gain_db: Floats
     seed: NDArray[np.int64]
+    log_ratio: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.seed)
-
-    def picked(self, cells: tuple[str, ...]) -> Members:
-        """The same members with some of the cells, in that order. Raises KeyError for others."""
-        place = {name: i for i, name in enumerate(self.cells)}
-        which = [place[name] for name in cells]
-        return Members(
-            cells, self.offered_bit_s[:, which], self.users[:, which], self.gain_db[:, which], self.seed
-        )

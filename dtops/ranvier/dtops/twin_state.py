@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranvier.dtops.forecast import Target
+from ranvier.dtops.members import Members
 from ranvier.fabric.snapshot import Snapshot
 
 Floats = NDArray[np.float64]
@@ -92,6 +93,7 @@ class TwinState:
     moments    quantity to what followed what in its past
     snapshot   the graph as of as_of_ns, known at known_at_ns; None where no topology is known
     bins       the ensemble over UE bins; None where no cell counters are known
+    members    the ensemble of an ensemble filter; None without one
     memory     what the Synchroniser needs to go on; it is not handed to predictors
     """
 
@@ -108,6 +110,7 @@ class TwinState:
     snapshot: Snapshot | None = None
     bins: LoadBins | None = None
     memory: Any = field(default=None, repr=False, compare=False)
+    members: Members | None = None
 
     def quantity_index(self) -> NDArray[np.int64]:
         """(n,) the row of `pooled` that belongs to each target."""

@@ -113,7 +113,20 @@ class TwinSettings(Section):
     grace_s: float = Field(
         3.0, ge=0, description="Seconds to wait for the stragglers of a period before the twin moves on."
     )
-    primary: str = Field("statistical", description="Model whose forecasts back decisions, by its name.")
+    primary: str | None = Field(
+        None, description="Model whose forecasts back decisions, by its name; None: that of `twin.model`."
+    )
+    model: Literal["statistical", "simulator"] = Field(
+        "statistical",
+        description="What the twin's own model is: statistical alone, or also the simulator (extra `simulator`), "
+        "which is then primary unless `twin.primary` says otherwise.",
+    )
+    simulator_members: int = Field(
+        12, ge=4, le=256, description="Members of the simulator's ensemble: samples of each of its forecasts."
+    )
+    simulator_slots: int = Field(
+        800, ge=100, description="Slots that each member is simulated for, for each step and horizon."
+    )
     max_targets: int = Field(
         20_000, gt=0, description="Series that the twin forecasts at most; more are shown."
     )

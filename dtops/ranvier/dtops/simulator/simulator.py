@@ -34,6 +34,7 @@ from ranvier.dtops.simulator.control.tally import ControlTally
 from ranvier.dtops.simulator.energy import EnergyModel, EnergySettings
 from ranvier.dtops.simulator.intervention import Intervention, applied
 from ranvier.dtops.simulator.kpis import Kpis, kpis
+from ranvier.dtops.simulator.layout import Layout
 from ranvier.dtops.simulator.link.noise import prb_noise_mw
 from ranvier.dtops.simulator.link_gains import GainSource, LinkGains
 from ranvier.dtops.simulator.places import restarted
@@ -82,18 +83,19 @@ class Simulator:
     seeds        of the realisations
     population   by default the scenario's drop; another one places users elsewhere
     source       of gains; by default TR 38.901
+    layout       by default the scenario's; another one on the same ground and carriers, as of a live network
     backend      "compiled" for processors, "torch" for any device
     threads      that run realisations side by side (compiled)
     trace_users  whether outcomes hold users' traces by slot
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a run is made of, each by name
         self, scenario: Scenario, seeds: Seeds, *, population: Population | None = None,
         source: GainSource | None = None, backend: Backend = "compiled", threads: int = 2,
-        trace_users: bool = False,
+        trace_users: bool = False, layout: Layout | None = None,
     ) -> None:  # fmt: skip
         self.scenario, self.seeds, self.trace_users = scenario, seeds, trace_users
-        self.layout = scenario.layout()
+        self.layout = layout if layout is not None else scenario.layout()
         self.carrier: Carrier = scenario.carriers[0]
         self.population = population if population is not None else scenario.population(seeds)
         self.source: GainSource = (

@@ -44,11 +44,16 @@ def run(
     ] = None,
     speed: Annotated[float | None, typer.Option(help="Replay so many times faster than recorded.")] = None,
     for_s: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The twin's model: statistical, or simulator (docs/simulator.md).")
+    ] = None,
     profile: Profile = None,
 ) -> None:
     """Run the platform: a live feed flows in, the twin follows, forecasts and is scored. Ctrl-C stops it."""
     given = {"path": feed, "replay_speed": speed, "emulate": False if no_feed else None}
-    settings = options_of(context).settings(feed=given, api={"port": port}, profile=profile)
+    settings = options_of(context).settings(
+        feed=given, api={"port": port}, twin={"model": model}, profile=profile
+    )
     stop = _stop_on_signals()
     from ranvier.gateway import logs
     from ranvier.gateway.runtime.main_job import main_job

@@ -37,6 +37,7 @@ from ranvier.gateway.runtime.patience import Troubles
 from ranvier.gateway.runtime.sink_lag import SinkLag
 from ranvier.gateway.runtime.stores import Stores
 from ranvier.gateway.settings import Settings
+from ranvier.gateway.twin_models import primary_of
 from ranvier.ontology.errors import InputError, NotFound
 from ranvier.ontology.ontology import Ontology
 
@@ -200,7 +201,7 @@ class TwinPlatform:
 
     def issue(self, request: api.ForecastRequest) -> Sequence[api.IssuedForecast]:
         """Forecast now and seal it. Raises NotFound for an unknown target or model."""
-        predictor = self._predictor(request.model or self.settings.twin.primary)
+        predictor = self._predictor(request.model or primary_of(self.settings.twin))
         state = self._state(request)
         narrowed = state.narrowed(request.targets)
         made_ns = max(self.now_ns(), narrowed.known_at_ns)
