@@ -1,23 +1,26 @@
 """`RunFolder`: a run on disk, a granularity period at a time, in constant memory; stopped anywhere, it goes on.
 
-    manifest.json        the scenario, the seeds, how far it is, and the digest of all sums so far
-    counters/NNNNNN.parquet   Measurements of the period
-    kpis/…  users/…      the network's KPIs and the users at the period's end, by realisation
-    traces/…             what each cell and user did in each slot, where asked for
-    changes/NNNNNN.jsonl topology changes of the period
-    state.pt             where the next period goes on
+    manifest.json             the scenario, seeds and versions, the tables' columns, how far the run is, and the
+                              digest of all sums so far
+    counters/NNNNNN.parquet   Measurements of period NNNNNN
+    kpis/…  users/…           the network's KPIs and the users at the period's end, by realisation
+    traces/…  cell_traces/…  measurements/…   by slot and by measurement period, where asked for
+    changes/NNNNNN.jsonl      topology changes of the period
+    state/NNNNNN.pt           where the period after NNNNNN − 1 others goes on
 
-A period's files are written beside and renamed, then the state, then the manifest: what the manifest counts is
-whole. Whatever lies beyond it is written again.
+A period's files are written beside and renamed, then the state after it under a name of its own, then the
+manifest: what the manifest counts is whole, and the state that belongs to it is there. Whatever lies beyond is
+written again, so a block is in a run once or not at all.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +29,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ranvier.dtops.simulator.output import durable_file
+from ranvier.dtops.simulator.output.growing_table import GrowingTable
 from ranvier.dtops.simulator.run_state import RunState
 from ranvier.dtops.simulator.simulator import Period
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.topology_change import TopologyChange
 from ranvier.ontology.errors import InputError, NotFound
 
-MANIFEST, STATE = "manifest.json", "state.pt"
-KINDS = ("counters", "kpis", "users", "traces")
+MANIFEST = "manifest.json"
+VERSIONS_OF = ("ranvier", "torch", "numba", "numpy", "pyarrow")
 COUNTERS = pa.schema(
     [
         ("realisation", pa.int32()), ("object_id", pa.dictionary(pa.int32(), pa.string())),
@@ -49,6 +54,7 @@ class RunFolder:
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
         self.path, self.manifest = path, manifest
+        self._growing: dict[str, GrowingTable] = {}
 
     @classmethod
     def create(cls, path: Path, manifest: Mapping[str, Any]) -> RunFolder:
@@ -56,7 +62,8 @@ class RunFolder:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InputError("an empty folder for the run", str(path), "choose another --out, or --resume")
         path.mkdir(parents=True, exist_ok=True)
-        folder = cls(path, {**manifest, "slots_done": 0, "periods": 0, "digest": "", "state": "RUNNING"})
+        progress = {"slots_done": 0, "periods": 0, "digest": "", "state": "RUNNING", "tables": {}}
+        folder = cls(path, {**manifest, "versions": _versions(), **progress})
         folder._write_manifest()
         return folder
 
@@ -70,56 +77,95 @@ class RunFolder:
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError("a manifest in JSON", f"{path / MANIFEST}: {error}", "simulate again") from None
 
+    def append(self, kind: str, rows: pa.Table) -> None:
+        """Rows of a block. They appear with the rest of the period, when `add` is called."""
+        if kind not in self._growing:
+            self._growing[kind] = GrowingTable(self._file(kind, self.manifest["periods"]))
+            self._describe(kind, rows)
+        self._growing[kind].append(rows)
+
     def add(
         self, period: Period, reports: Iterable[MeasurementReport], tables: Mapping[str, pa.Table],
         changes: Iterable[TopologyChange], state: RunState,
     ) -> None:  # fmt: skip
-        """One period more, wholly there when this returns."""
+        """One period more, with the rows appended for it: wholly there when this returns."""
         number = self.manifest["periods"]
+        for each in self._growing.values():
+            each.finish()
+        self._growing = {}
         for kind, table in {"counters": counters_table(reports), **tables}.items():
-            self._write(f"{kind}/{number:06d}.parquet", lambda at, table=table: _parquet(table, at))
+            self._describe(kind, table)
+            durable_file.write(self._file(kind, number), partial(_parquet, table))
         lines = b"".join(msgspec.json.encode(each) + b"\n" for each in changes)
-        self._write(f"changes/{number:06d}.jsonl", lambda at: at.write_bytes(lines))
+        durable_file.write(self.path / f"changes/{number:06d}.jsonl", lambda at: at.write_bytes(lines))
         kept = state.to_bytes()
-        self._write(STATE, lambda at: at.write_bytes(kept))
+        durable_file.write(self._state(number + 1), lambda at: at.write_bytes(kept))
         self.manifest |= {
             "slots_done": period.first + period.slots, "periods": number + 1,
             "digest": digest(period, self.manifest["digest"]),
         }  # fmt: skip
         self._write_manifest()
+        self._state(number).unlink(missing_ok=True)
+
+    def take_up(self) -> None:
+        """Say that the run goes on."""
+        self.manifest = {name: value for name, value in self.manifest.items() if name != "error"}
+        self.manifest |= {"state": "RUNNING", "versions": _versions()}
+        self._write_manifest()
 
     def finish(self, state: str, **more: Any) -> None:
-        """Say how the run ended: COMPLETE, ABORT or FAIL."""
+        """Say how the run ended: COMPLETE, ABORT or FAIL. What was appended since the last period is dropped."""
+        for each in self._growing.values():
+            each.abandon()
+        self._growing = {}
         self.manifest |= {"state": state, **more}
         self._write_manifest()
 
     def state(self) -> RunState:
         """Where the run goes on. Raises InputError where it has not come to the end of a period."""
-        at = self.path / STATE
+        at = self._state(self.manifest["periods"])
         if not at.exists():
             raise InputError(
                 "a run with a period behind it", f"{self.path}: none", "simulate it from the start"
             )
         return RunState.from_bytes(at.read_bytes())
 
+    def files(self, kind: str) -> list[Path]:
+        """The Parquet files of one kind, in order, for what reads them piece by piece."""
+        files = [self._file(kind, number) for number in range(self.manifest["periods"])]
+        return [each for each in files if each.exists()]
+
     def table(self, kind: str) -> pa.Table:
         """All periods of one kind, in order."""
-        files = [self.path / kind / f"{n:06d}.parquet" for n in range(self.manifest["periods"])]
-        found = [pq.read_table(each) for each in files if each.exists()]
+        found = [pq.read_table(each) for each in self.files(kind)]
         if not found:
             raise NotFound(f"{kind} in the run", str(self.path), "simulate with them, or for a whole period")
         return pa.concat_tables(found, promote_options="permissive")
 
-    def _write(self, name: str, write: Any) -> None:
-        at = self.path / name
-        at.parent.mkdir(exist_ok=True)
-        beside = at.with_name(f".{at.name}.part")
-        write(beside)
-        os.replace(beside, at)
+    def _file(self, kind: str, number: int) -> Path:
+        return self.path / kind / f"{number:06d}.parquet"
+
+    def _state(self, periods: int) -> Path:
+        return self.path / "state" / f"{periods:06d}.pt"
+
+    def _describe(self, kind: str, table: pa.Table) -> None:
+        if kind not in self.manifest["tables"]:
+            self.manifest["tables"][kind] = {each.name: str(each.type) for each in table.schema}
 
     def _write_manifest(self) -> None:
         text = json.dumps(self.manifest, indent=2, ensure_ascii=False)
-        self._write(MANIFEST, lambda at: at.write_text(text, "utf-8"))
+        durable_file.write(self.path / MANIFEST, lambda at: at.write_text(text, "utf-8"))
+
+
+def _versions() -> dict[str, str]:
+    """Of what the figures depend on; a checkout that is not installed has none of its own."""
+    found = {}
+    for name in VERSIONS_OF:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = ""
+    return found
 
 
 def digest(period: Period, before: str) -> str:
@@ -129,6 +175,7 @@ def digest(period: Period, before: str) -> str:
     for holder in (period.tallies.cells, period.tallies.users, period.control):
         for each in fields(holder):
             found.update(np.ascontiguousarray(getattr(holder, each.name).numpy()).tobytes())
+    found.update(np.ascontiguousarray(period.energy_ws.numpy()).tobytes())
     return found.hexdigest()
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from ranvier.dtops.simulator.control.graph_changes import RunOrigin, changes
 from ranvier.dtops.simulator.output.counters import Reporter
 from ranvier.dtops.simulator.output.object_names import ObjectNames
 from ranvier.dtops.simulator.output.run_folder import RunFolder
-from ranvier.dtops.simulator.output.run_tables import kpi_table, trace_table, user_table
+from ranvier.dtops.simulator.output.run_tables import (
+    cell_trace_table,
+    kpi_table,
+    measurement_table,
+    trace_table,
+    user_table,
+)
 from ranvier.dtops.simulator.run_state import RunState
 from ranvier.dtops.simulator.scenario import Scenario, parse
 from ranvier.dtops.simulator.seeds import Seeds
-from ranvier.dtops.simulator.simulator import Simulator
+from ranvier.dtops.simulator.simulator import BlockOutcome, Simulator
 from ranvier.dtops.simulator.slots.backend import Backend
 from ranvier.fabric.topology_change import TopologyChange
 from ranvier.ontology.errors import InputError
@@ -76,14 +80,6 @@ class Plan:
         )  # fmt: skip
 
 
-@dataclass(slots=True)
-class _Collected:
-    """What blocks of the period so far leave besides sums."""
-
-    changes: list[TopologyChange] = field(default_factory=list)
-    traces: list[pa.Table] = field(default_factory=list)
-
-
 def begin(plan: Plan, path: Path, progress: Progress | None = None) -> RunFolder:
     """Run a plan into a new folder. What stops it (KeyboardInterrupt too) leaves a folder that goes on."""
     folder = RunFolder.create(path, plan.manifest())
@@ -97,6 +93,7 @@ def resume(path: Path, threads: int = 2, progress: Progress | None = None) -> Ru
     plan = Plan.of(folder.manifest, threads)
     if folder.manifest["slots_done"] >= plan.slots:
         return folder
+    folder.take_up()
     run = plan.simulator()
     state = folder.state() if folder.manifest["periods"] else run.start()
     return _go_on(plan, run, state, folder, progress)
@@ -108,24 +105,15 @@ def _go_on(
     names = ObjectNames.of(run.layout, plan.scenario.name)
     reporter = Reporter(plan.run, run.layout, names, plan.start_ns, run.carrier.slot_ns)
     origin = RunOrigin(plan.run, names.du, plan.start_ns, run.carrier.slot_ns)
-    held = _Collected()
+    held: list[TopologyChange] = []
     try:
         for outcome in run.blocks(state, plan.slots - state.slot):
-            if outcome.events is not None:
-                for r in range(len(plan.seeds)):
-                    held.changes += changes(
-                        outcome.events,
-                        outcome.block.first,
-                        run.population.key,
-                        state.sessions.number,
-                        origin,
-                        r,
-                    )
+            held += _changes(outcome, run, state, origin)
             if plan.traces:
-                held.traces.append(trace_table(outcome, run))
+                _trace(outcome, run, state, folder)
             if outcome.block.reports or state.slot >= plan.slots:
                 _put_away(run, state, folder, reporter, held)
-                held = _Collected()
+                held = []
             if progress is not None:
                 progress(state.slot, plan.slots)
     except BaseException as error:
@@ -136,11 +124,26 @@ def _go_on(
     return folder
 
 
+def _changes(
+    outcome: BlockOutcome, run: Simulator, state: RunState, origin: RunOrigin
+) -> Iterator[TopologyChange]:
+    if outcome.events is not None:
+        for r in range(run.population.realisations):
+            yield from changes(
+                outcome.events, outcome.block.first, run.population.key, state.sessions.number, origin, r
+            )
+
+
+def _trace(outcome: BlockOutcome, run: Simulator, state: RunState, folder: RunFolder) -> None:
+    folder.append("traces", trace_table(outcome, run))
+    folder.append("cell_traces", cell_trace_table(outcome))
+    if outcome.block.measures:
+        folder.append("measurements", measurement_table(outcome, state, run))
+
+
 def _put_away(
-    run: Simulator, state: RunState, folder: RunFolder, reporter: Reporter, held: _Collected
+    run: Simulator, state: RunState, folder: RunFolder, reporter: Reporter, held: list[TopologyChange]
 ) -> None:
     period = run.period(state)
     tables = {"kpis": kpi_table(period, run.carrier.slot_s), "users": user_table(period, state, run)}
-    if held.traces:
-        tables["traces"] = pa.concat_tables(held.traces)
-    folder.add(period, reporter.reports(period), tables, held.changes, state)
+    folder.add(period, reporter.reports(period), tables, held, state)

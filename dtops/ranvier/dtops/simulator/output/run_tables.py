@@ -1,4 +1,4 @@
-"""Tables of a period: the network's KPIs, the users as they are at its end, and traces by slot."""
+"""Tables of a run: the network's KPIs and the users at a period's end; traces by slot and measurement period."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 
 from ranvier.dtops.simulator import radio
 from ranvier.dtops.simulator.kpis import network_kpis
+from ranvier.dtops.simulator.link.noise import prb_noise_mw
 from ranvier.dtops.simulator.run_state import RunState
 from ranvier.dtops.simulator.simulator import BlockOutcome, Period, Simulator
 
@@ -76,5 +77,43 @@ def trace_table(outcome: BlockOutcome, run: Simulator) -> pa.Table:
             "delivered_bits": traces.user_bits[at].numpy(), "prbs": traces.user_prbs[at].numpy(),
             "sinr_db": traces.user_sinr_db[at].numpy(), "mcs": traces.user_mcs[at].numpy(),
             "queue_bits": traces.user_queue[at].numpy(),
+        }
+    )  # fmt: skip
+
+
+def cell_trace_table(outcome: BlockOutcome) -> pa.Table:
+    """Rows of a block: each cell (its place in the layout) in each slot in which it sent data."""
+    prbs = outcome.traces.cell_prbs
+    at = torch.nonzero(prbs > 0, as_tuple=True)
+    r, c, n = (each.numpy() for each in at)
+    return pa.table(
+        {
+            "slot": n + outcome.block.first, "realisation": r.astype(np.int32), "cell": c.astype(np.int32),
+            "prbs": prbs[at].numpy(),
+        }
+    )  # fmt: skip
+
+
+def measurement_table(outcome: BlockOutcome, state: RunState, run: Simulator) -> pa.Table:
+    """Rows of a measurement period: each user that is there, with its place and what it measured.
+
+    ss_rsrp_dbm and sinr_db (wideband, at the local mean) are those of the serving cell; cqi is the mean over
+    sub-bands of what the scheduler knows when the block ends. Without a serving cell (−1) they are null.
+    """
+    link = radio.link_of(state.gains.cell, state.control.serving)
+    rsrp = state.air.rsrp_dbm.gather(2, link.clamp(min=0)[..., None])[..., 0]
+    noise_mw = prb_noise_mw(run.carrier, run.scenario.noise_figure_db)
+    sinr = state.air.sinr_db(link, state.load, state.gains.cell, noise_mw)
+    at = torch.nonzero(state.sessions.present, as_tuple=True)
+    r, u = (each.numpy() for each in at)
+    place, alone = state.motion.position_m[at].numpy(), (link[at] < 0).numpy()
+    return pa.table(
+        {
+            "slot": np.full(len(r), outcome.block.first), "realisation": r.astype(np.int32),
+            "user": run.population.key.numpy()[u], "x_m": place[:, 0], "y_m": place[:, 1],
+            "serving_cell": state.control.serving[at].numpy().astype(np.int32),
+            "ss_rsrp_dbm": pa.array(rsrp[at].numpy(), mask=alone),
+            "sinr_db": pa.array(sinr[at].numpy(), mask=alone),
+            "cqi": pa.array(state.slots.cqi[at].float().mean(dim=-1).numpy(), mask=alone),
         }
     )  # fmt: skip
