@@ -22,6 +22,7 @@ class Block:
     prbs   (S,) int64 PRBs of each sub-band
     home   (R, U) int64: the serving cell; C for nobody
     turn   (U,) int64: each user's place in the order among equals
+    levels (2, 16) float64: of CQIs (see reception.cqi_levels)
     """
 
     settings: SlotSettings
@@ -32,6 +33,7 @@ class Block:
     traces: BlockTraces
     home: Tensor
     turn: Tensor
+    levels: Tensor
 
     @property
     def cells(self) -> int:

@@ -22,7 +22,8 @@ from ranvier.dtops.simulator.link.noise import subband_prbs
 from ranvier.dtops.simulator.link.tables import link_tables
 from ranvier.dtops.simulator.slots.compiled_queue import acknowledge, arrive, discard
 from ranvier.dtops.simulator.slots.compiled_reception import activity, report, transmit
-from ranvier.dtops.simulator.slots.compiled_schedule import schedule
+from ranvier.dtops.simulator.slots.compiled_schedule import processes, rates, schedule
+from ranvier.dtops.simulator.slots.reception import cqi_levels
 from ranvier.dtops.simulator.slots.state import BlockInputs, BlockTraces, SlotSettings, SlotState, Tallies
 from ranvier.dtops.simulator.tally import CellTally, UserTally
 
@@ -39,10 +40,10 @@ Fixed = namedtuple(
 )
 Work = namedtuple(
     "Work",
-    "owner process active beam members start candidate candidate_process need weight seen sent mine "
-    "snr heard layers gains fades by_band power serving turns room",
+    "owner process active beam extent members start candidate need metric rate busy free repeat csi_phase "
+    "seen sent bands mine every levels snr heard layers gains fades by_band power serving turns room",
 )
-_FREE, _WAITING = 0, 1
+_WAITING = 1
 
 
 class CompiledSlots:
@@ -99,10 +100,12 @@ class CompiledSlots:
             owner=np.zeros((cells, bands), whole), process=np.zeros(users, whole),
             active=np.zeros((cells, bands), single), beam=np.zeros((cells, bands), whole),
             members=np.zeros(users, whole), start=np.zeros(cells + 1, whole),
-            candidate=np.zeros(users, whole), candidate_process=np.zeros(users, whole),
-            need=np.zeros(users), weight=np.zeros(users), seen=np.zeros(users, np.bool_),
-            sent=np.zeros(users, whole), mine=np.zeros(bands, whole), snr=np.zeros(bands, single),
-            heard=np.zeros(bands, single), layers=np.zeros((3, bands), single), gains=gains,
+            extent=np.zeros(cells, whole), candidate=np.zeros(users, whole), need=np.zeros(users),
+            metric=np.zeros((users, bands)), rate=np.zeros((users, bands)), busy=np.zeros(users, np.bool_),
+            free=np.zeros(users, whole), repeat=np.zeros(users, whole), csi_phase=np.zeros(users, whole),
+            seen=np.zeros(users, np.bool_), sent=np.zeros(users, whole), bands=np.zeros(bands, whole),
+            mine=np.zeros(bands, whole), every=np.arange(bands), levels=cqi_levels(self._tables),
+            snr=np.zeros(bands, single), heard=np.zeros(bands), layers=np.zeros((3, bands), single), gains=gains,
             fades=np.ones((users, strong, bands), single), by_band=np.zeros((4, bands, users), single),
             power=np.ones((strong, bands, users), single), serving=np.zeros((2, 4, bands, users), single),
             turns=np.zeros(users), room=scratch(bands),
@@ -138,24 +141,37 @@ def _fixed(r: int, inputs: BlockInputs, settings: SlotSettings, prbs: Any, avail
 def _block(s, k, tables, work, rays, first, arrivals, sums, traces):  # type: ignore[no-untyped-def]
     cells, users = sums
     _group(k, work)
+    for u in range(arrivals.shape[0]):
+        rates(s, tables, work, u)
+        processes(s, work, u)
+        work.csi_phase[u] = (-k.user_key[u]) % k.csi_period
     for n in range(arrivals.shape[1]):
         slot = first + n
         if k.fading and (n == 0 or slot % k.fading_period == 0):
             _fade(k, work, rays, slot - slot % k.fading_period)
         work.sent[:] = 0
-        for u in range(arrivals.shape[0]):
-            _before(s, k, u, arrivals[u, n], slot, (cells, users, traces, n))
-        schedule(s, k, tables, work, slot)
+        work.seen[:] = False
+        _before(s, k, tables, work, (arrivals, slot), cells, users, traces, n)
+        schedule(s, k, work, slot)
         activity(k, work)
         transmit(s, k, tables, work, slot, cells, users, traces, n)
-        for u in range(arrivals.shape[0]):
-            cell = k.serving_cell[u]
-            if cell >= 0 and (slot + k.user_key[u]) % k.csi_period == 0:
-                report(s, k, tables, work, u, slot, cell, cells)
-            s.average[u] += (work.sent[u] - s.average[u]) / k.average_slots
-            if traces.user_bits.shape[0] > 0:
-                traces.user_queue[u, n] = s.offered[u] - s.taken[u] + s.again[u]
+        _after(s, k, tables, work, slot, cells)
         _count(s, k, work, cells)
+        if traces.user_bits.shape[0] > 0:
+            for u in range(arrivals.shape[0]):
+                traces.user_queue[u, n] = s.offered[u] - s.taken[u] + s.again[u]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _after(s, k, tables, work, slot, cells):  # type: ignore[no-untyped-def]
+    """Reports of those whose turn it is, and averages."""
+    turn = slot % k.csi_period
+    for u in range(work.sent.shape[0]):
+        cell = k.serving_cell[u]
+        if work.csi_phase[u] == turn and cell >= 0:
+            report(s, k, tables, work, u, slot, cell, cells)
+        work.busy[u] |= work.seen[u]
+        s.average[u] += (work.sent[u] - s.average[u]) / k.average_slots
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -191,24 +207,28 @@ def _fade(k, work, rays, slot):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _before(s, k, u, bits, slot, sums):  # type: ignore[no-untyped-def]
-    """What comes to a user before anything is scheduled: a packet, acknowledgements, a report's arrival."""
-    cells, users, traces, n = sums
-    cell = k.serving_cell[u]
-    if bits > 0:
-        arrive(s, u, bits, slot, cell, cells, users)
-    got = 0
-    for p in range(s.harq_phase.shape[1]):
-        if s.harq_phase[u, p] == _WAITING and s.harq_due[u, p] <= slot:
-            got += acknowledge(s, k, u, p, slot, cell, cells, users)
-    if traces.user_bits.shape[0] > 0:
-        traces.user_bits[u, n] = got
-    if k.discard[u]:
-        discard(s, k, u, slot, cell, cells, users)
-    if s.next_slot[u] == slot:
-        s.cqi[u] = s.next_cqi[u]
-        s.rank[u] = s.next_rank[u]
-        s.next_slot[u] = -1
+def _before(s, k, tables, work, what, cells, users, traces, n):  # type: ignore[no-untyped-def]
+    """What comes before anything is scheduled: packets, acknowledgements, reports; and what goes, too old.
+
+    One function for all users: handing it so many arrays costs more than what it does for most of them.
+    """
+    arrivals, slot = what
+    for u in range(arrivals.shape[0]):
+        cell, got = k.serving_cell[u], 0
+        if arrivals[u, n] > 0:
+            arrive(s, u, arrivals[u, n], slot, cell, cells, users)
+        if work.busy[u]:
+            for p in range(s.harq_phase.shape[1]):
+                if s.harq_phase[u, p] == _WAITING and s.harq_due[u, p] <= slot:
+                    got += acknowledge(s, k, u, p, slot, cell, cells, users)
+            processes(s, work, u)
+        if traces.user_bits.shape[0] > 0:
+            traces.user_bits[u, n] = got
+        if k.discard[u] and s.left[u] < s.arrived[u]:
+            discard(s, k, u, slot, cell, cells, users)
+        if s.next_slot[u] == slot:
+            s.cqi[u], s.rank[u], s.next_slot[u] = s.next_cqi[u], s.next_rank[u], -1
+            rates(s, tables, work, u)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -218,12 +238,8 @@ def _count(s, k, work, cells):  # type: ignore[no-untyped-def]
         count = 0
         for i in range(work.start[cell], work.start[cell + 1]):
             u = work.members[i]
-            active = k.full_buffer[u] or s.offered[u] - s.taken[u] + s.again[u] > 0
-            for p in range(s.harq_phase.shape[1]):
-                if active:
-                    break
-                active = s.harq_phase[u, p] != _FREE
-            count += active
+            waits = s.offered[u] - s.taken[u] + s.again[u] > 0
+            count += waits or work.busy[u] or work.seen[u] or k.full_buffer[u]
         cells.slots[cell] += 1
         cells.active_users[cell] += count
         cells.active_users_max[cell] = max(cells.active_users_max[cell], count)

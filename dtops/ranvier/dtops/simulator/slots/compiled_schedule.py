@@ -15,14 +15,39 @@ from __future__ import annotations
 
 from numba import njit
 
-from ranvier.dtops.simulator.slots.scheduling import RES_OF_PRB, USUAL_BUDGET_SLOTS
+from ranvier.dtops.simulator.slots.scheduling import ENDLESS, RES_OF_PRB, USUAL_BUDGET_SLOTS
 
 _FREE, _AGAIN = 0, 2
 _ROUND_ROBIN, _PROPORTIONAL_FAIR, _MAX_CI = 0, 1, 2
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def schedule(s, k, tables, work, slot):  # type: ignore[no-untyped-def]
+def processes(s, work, u):  # type: ignore[no-untyped-def]
+    """Fill work.busy (any process in use?), work.free (the first free one, or −1) and work.repeat of user u.
+
+    The latter is the process that has waited longest to be sent again, or −1.
+    """
+    busy, free, repeat = False, -1, -1
+    for p in range(s.harq_phase.shape[1]):
+        phase = s.harq_phase[u, p]
+        if phase == _FREE:
+            free = p if free < 0 else free
+            continue
+        busy = True
+        if phase == _AGAIN and (repeat < 0 or s.harq_number[u, p] < s.harq_number[u, repeat]):
+            repeat = p
+    work.busy[u], work.free[u], work.repeat[u] = busy, free, repeat
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def rates(s, tables, work, u):  # type: ignore[no-untyped-def]
+    """Fill work.rate[u] (S,) with bits per resource element of all layers, by the reported CQIs."""
+    for band in range(work.rate.shape[1]):
+        work.rate[u, band] = tables.cqi_efficiency[s.cqi[u, band]] * s.rank[u]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def schedule(s, k, work, slot):  # type: ignore[no-untyped-def]
     """Fill work.owner (C, S) with users, −1 for none, and work.process (U,) with what each sends.
 
     process  −1 nothing; p ≥ 0 new data in process p; −2 − p the retransmission of process p
@@ -33,7 +58,7 @@ def schedule(s, k, tables, work, slot):  # type: ignore[no-untyped-def]
         if k.on[cell] and work.start[cell + 1] > work.start[cell]:
             first = _retransmissions(s, k, work, cell, slot)
             if first < work.owner.shape[1]:
-                _new_data(s, k, tables, work, cell, slot, first)
+                _new_data(s, k, work, cell, slot, first)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -42,10 +67,8 @@ def _retransmissions(s, k, work, cell, slot):  # type: ignore[no-untyped-def]
     subbands, first = work.owner.shape[1], 0
     for i in range(work.start[cell], work.start[cell + 1]):
         u = work.members[i]
-        if slot < k.ready_slot[u]:
-            continue
-        p = _oldest_again(s, u)
-        if p < 0:
+        p = work.repeat[u]
+        if p < 0 or slot < k.ready_slot[u]:
             continue
         if first + s.harq_subbands[u, p] > subbands:
             return first
@@ -56,60 +79,48 @@ def _retransmissions(s, k, work, cell, slot):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _oldest_again(s, u):  # type: ignore[no-untyped-def]
-    """The process that has waited longest to be sent again; −1 for none."""
-    found = -1
-    for p in range(s.harq_phase.shape[1]):
-        if s.harq_phase[u, p] == _AGAIN and (found < 0 or s.harq_number[u, p] < s.harq_number[u, found]):
-            found = p
-    return found
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _new_data(s, k, tables, work, cell, slot, first):  # type: ignore[no-untyped-def]
-    count = 0
+def _new_data(s, k, work, cell, slot, first):  # type: ignore[no-untyped-def]
+    count, subbands = 0, work.owner.shape[1]
     for i in range(work.start[cell], work.start[cell + 1]):
         u = work.members[i]
-        if work.process[u] != -1 or slot < k.ready_slot[u]:
-            continue
         need = s.offered[u] - s.taken[u] + s.again[u]
-        p = _free_process(s, u)
-        if p < 0 or (need <= 0 and not k.full_buffer[u]):
+        if need <= 0 and not k.full_buffer[u]:
+            continue
+        if work.process[u] != -1 or slot < k.ready_slot[u] or work.free[u] < 0:
             continue
         work.candidate[count] = u
-        work.candidate_process[count] = p
-        work.need[count] = 1e18 if k.full_buffer[u] else float(need)
-        work.weight[count] = _weight(s, k, u, k.scheduler[cell], slot)
+        work.need[count] = ENDLESS if k.full_buffer[u] else float(need)
+        _metrics(s, k, work, (count, u), k.scheduler[cell], slot)
         count += 1
-    for band in range(first, work.owner.shape[1]):
-        best, most, bits = -1, 0.0, 0.0
+    for band in range(first, subbands):
+        best, most = -1, 0.0
         for j in range(count):
-            if work.need[j] <= 0:
-                continue
-            u = work.candidate[j]
-            rate = tables.cqi_efficiency[s.cqi[u, band]] * s.rank[u]
-            metric = work.weight[j] * (1.0 if k.scheduler[cell] == _ROUND_ROBIN else rate)
-            if rate > 0 and metric > most:
-                best, most, bits = j, metric, rate * RES_OF_PRB * k.prbs[band]
+            if work.metric[j, band] > most and work.need[j] > 0:
+                best, most = j, work.metric[j, band]
         if best >= 0:
-            work.owner[cell, band] = work.candidate[best]
-            work.process[work.candidate[best]] = work.candidate_process[best]
-            work.need[best] -= bits
+            u = work.candidate[best]
+            work.owner[cell, band] = u
+            work.process[u] = work.free[u]
+            work.need[best] -= work.rate[u, band] * RES_OF_PRB * k.prbs[band]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _free_process(s, u):  # type: ignore[no-untyped-def]
-    for p in range(s.harq_phase.shape[1]):
-        if s.harq_phase[u, p] == _FREE:
-            return p
-    return -1
+def _metrics(s, k, work, which, scheduler, slot):  # type: ignore[no-untyped-def]
+    """Fill work.metric[j] (S,) of the candidate u."""
+    j, u = which
+    if scheduler == _ROUND_ROBIN:
+        waits = float(slot - s.served[u])
+        for band in range(work.rate.shape[1]):
+            work.metric[j, band] = waits if work.rate[u, band] > 0 else 0.0
+        return
+    weight = _weight(s, k, u, scheduler, slot)
+    for band in range(work.rate.shape[1]):
+        work.metric[j, band] = weight * work.rate[u, band]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _weight(s, k, u, scheduler, slot):  # type: ignore[no-untyped-def]
-    """What the rate is multiplied by; for round robin the metric itself."""
-    if scheduler == _ROUND_ROBIN:
-        return float(slot - s.served[u])
+    """What the rate is multiplied by."""
     if scheduler == _MAX_CI:
         return 1.0
     fair = 1.0 / max(s.average[u], 1.0)

@@ -3,8 +3,8 @@
     snr = P_serving / (N + Σ_mean P_l · a_l + Σ_strong P_k · |h_k|² · a_k)      at one receive antenna, on a PRB
 
 a is 1 where the cell sends on the sub-band, and P is of the beam in which it then sends, that of the user whom
-it serves there. The K strongest fade, the others stay at their local mean. Sums are in float32, in the order of
-links, as in the compiled form.
+it serves there. The K strongest fade, the others stay at their local mean. Powers are float32 and their sum
+float64, so that it hardly depends on their order.
 """
 
 from __future__ import annotations
@@ -97,14 +97,15 @@ def snr(block: Block, sent: Activity, fading: Fading, rows: tuple[Tensor, Tensor
     radio = block.inputs.radio
     r, u = rows
     subbands = sent.active.shape[2]
-    heard = torch.full((len(r), subbands), radio.noise_mw, dtype=torch.float32, device=r.device)
+    noise_mw = torch.tensor(radio.noise_mw, dtype=torch.float32, device=r.device).to(torch.float64)
+    heard = noise_mw.expand(len(r), subbands)
     mean, cells = radio.mean_mw[r, u], radio.link_cell[r, u]
     for link in range(cells.shape[1]):
         heard = heard + _heard(mean[:, link], cells[:, link], sent, r)
     strong, cells, power = radio.strong_mw[r, u], radio.strong_cell[r, u], fading.power[r, u]
     for link in range(cells.shape[1]):
         heard = heard + _heard(strong[:, link], cells[:, link], sent, r, power[:, link])
-    return radio.serving_mw[r, u][:, None] / heard
+    return radio.serving_mw[r, u][:, None] / heard.to(torch.float32)
 
 
 def _heard(

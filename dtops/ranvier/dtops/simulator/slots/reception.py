@@ -7,18 +7,17 @@ that the same block meets the same luck whatever else happens.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ranvier.dtops.simulator import streams
-from ranvier.dtops.simulator.link.bler import block_error
-from ranvier.dtops.simulator.link.effective_sinr import (
-    effective_sinr_db,
-    mean_information,
-    rank1_sinr,
-    rank2_sinr,
-)
+from ranvier.dtops.simulator.link.bler import block_error, combine_chase
+from ranvier.dtops.simulator.link.effective_sinr import mean_information, rank1_sinr, rank2_sinr
+from ranvier.dtops.simulator.link.information import sinr_of_information
 from ranvier.dtops.simulator.link.link_adaptation import choose_rank, wideband_cqi
+from ranvier.dtops.simulator.link.tables import LinkTables
 from ranvier.dtops.simulator.slots import interference
 from ranvier.dtops.simulator.slots.block import Block
 from ranvier.dtops.simulator.slots.scheduling import Grants
@@ -27,8 +26,18 @@ from ranvier.dtops.simulator.slots.state import WAITING, SlotState
 DECODING = streams.purpose("decoding")
 LEAST_DB, LEAST = -60.0, 1e-30
 """The SINR in dB that is counted at least, and the linear one of which a logarithm is taken."""
+Floats = NDArray[np.float64]
 Rows = tuple[Tensor, Tensor]
 """Some users: their realisations and their numbers, (n,) each."""
+
+
+def cqi_levels(tables: LinkTables) -> Floats:
+    """(2, 16): what a sub-band's SINR at rank 1, or the product of both layers' at rank 2, must reach for a CQI.
+
+    The product is that of the mean in dB of the layers, which is compared with the CQI's SINR.
+    """
+    decibels = tables.cqi_threshold_db
+    return np.asarray(np.stack([10 ** (decibels[0] / 10), 10 ** (decibels[1] / 5)]))
 
 
 def layers(gains: Tensor, snr: Tensor, rank: int) -> Tensor:
@@ -45,10 +54,8 @@ def decode(
     p = grants.process[rows]
     sent = interference.activity(grants.mine, block)
     snr = interference.snr(block, sent, fading, rows)
-    sinr_db = _effective_db(
-        state, block, (r, u, p), grants.mine[rows] * block.prbs, (fading.gains[rows], snr)
-    )
-    together = state.harq_sinr[r, u, p] + 10.0 ** (sinr_db / 10)
+    one = _effective(state, block, (r, u, p), grants.mine[rows] * block.prbs, (fading.gains[rows], snr))
+    together = combine_chase(state.harq_sinr[r, u, p], one)
     state.harq_sinr[r, u, p] = together
     error = _error(state, block, (r, u, p), 10 * torch.log10(together.clamp(min=LEAST)))
     key = streams.chain(
@@ -59,19 +66,22 @@ def decode(
     state.harq_sent[r, u, p] += 1
     state.harq_phase[r, u, p] = WAITING
     state.harq_due[r, u, p] = slot + block.settings.ack_delay_slots
-    return rows, sinr_db.clamp(min=LEAST_DB)
+    return rows, (10 * torch.log10(one.clamp(min=LEAST))).clamp(min=LEAST_DB)
 
 
-def _effective_db(
+def _effective(
     state: SlotState, block: Block, where: tuple[Tensor, Tensor, Tensor], prbs: Tensor, heard: Rows
 ) -> Tensor:
-    """(n,) float64 effective SINR of one transmission on prbs (n, S), heard as gains (n, S, 4) and snr (n, S)."""
+    """(n,) float64 effective linear SINR of a transmission on prbs (n, S).
+
+    heard  gains (n, S, 4) and snr (n, S)
+    """
     gains, snr = heard
     modulation = block.tables.modulation[state.harq_mcs[where]]
     curves = block.tables.curves
     single, double = (mean_information(layers(gains, snr, rank), prbs, modulation, curves) for rank in (1, 2))
     information = torch.where(state.harq_rank[where] == 1, single, double)
-    return effective_sinr_db(information, modulation, curves)
+    return sinr_of_information(information, modulation, curves)
 
 
 def _error(state: SlotState, block: Block, where: tuple[Tensor, Tensor, Tensor], sinr_db: Tensor) -> Tensor:
@@ -92,16 +102,15 @@ def report(
     single = layers(fading.gains[r, u], snr, 1)
     wide = wideband_cqi(single, block.prbs, tables)
     rank = torch.ones_like(wide)
-    sinr_db = 10 * torch.log10(single[..., 0].to(torch.float64).clamp(min=LEAST))
+    sinr = single[..., 0].to(torch.float64)
     if settings.layers == 2:
         double = layers(fading.gains[r, u], snr, 2)
         both = wideband_cqi(double, block.prbs, tables)
         rank = choose_rank(wide, both, tables)
         wide = torch.where(rank == 2, both, wide)
         product = double[..., 0].to(torch.float64) * double[..., 1].to(torch.float64)
-        mean_db = 5 * torch.log10(product.clamp(min=LEAST * LEAST))
-        sinr_db = torch.where((rank == 2)[:, None], mean_db, sinr_db)
-    fits = sinr_db[..., None] >= tables.cqi_threshold_db[rank - 1][:, None]
+        sinr = torch.where((rank == 2)[:, None], product, sinr)
+    fits = sinr[..., None] >= block.levels[rank - 1][:, None]
     state.next_cqi[r, u] = torch.where(fits, torch.arange(fits.shape[-1], device=r.device), 0).amax(-1)
     state.next_rank[r, u] = rank
     state.next_slot[r, u] = slot + settings.csi_delay_slots

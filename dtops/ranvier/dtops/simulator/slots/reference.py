@@ -20,6 +20,7 @@ from ranvier.dtops.simulator.link.noise import subband_prbs
 from ranvier.dtops.simulator.link.tables import link_tables, on
 from ranvier.dtops.simulator.slots import harq, interference, queues, reception, scheduling
 from ranvier.dtops.simulator.slots.block import Block, pick, put
+from ranvier.dtops.simulator.slots.reception import cqi_levels
 from ranvier.dtops.simulator.slots.scheduling import Grants
 from ranvier.dtops.simulator.slots.state import (
     FREE,
@@ -37,7 +38,8 @@ class ReferenceSlots:
     def __init__(self, carrier: Carrier, settings: SlotSettings, device: torch.device | str = "cpu") -> None:
         self._carrier, self._settings = carrier, settings
         self._prbs = torch.tensor(subband_prbs(carrier), dtype=torch.int64, device=device)
-        self._tables = on(link_tables(carrier.prbs, settings.mcs_table, settings.loop.target_bler), device)
+        tables = link_tables(carrier.prbs, settings.mcs_table, settings.loop.target_bler)
+        self._tables, self._levels = on(tables, device), torch.tensor(cqi_levels(tables), device=device)
 
     def run(self, state: SlotState, inputs: BlockInputs, tallies: Tallies, traces: BlockTraces) -> None:
         """Run a block: alters `state`, adds to `tallies`, fills `traces` (with no users: nothing)."""
@@ -46,6 +48,7 @@ class ReferenceSlots:
         block = Block(
             self._settings, self._tables, self._prbs, inputs, tallies, traces,
             home=torch.where(serving >= 0, serving, cells), turn=torch.argsort(inputs.order),
+            levels=self._levels,
         )  # fmt: skip
         subbands, settings = len(self._prbs), self._settings
         fading = interference.no_fading(inputs.radio, subbands)
