@@ -1,19 +1,32 @@
 """Counters of TS 28.552 from the sums of a granularity period, as Measurements of the run.
 
-Each is on the class and in the unit that the ontology says. What has nothing to divide by is absent: no user
-was served, so there was no throughput. A realisation is an origin of its own, run:ID.REALISATION.
+Each is on the class and in the unit that the standard says, and a whole number where its values are whole. What
+has nothing to divide by is absent: no user was served, so there was no throughput. A realisation is an origin
+of its own, run:ID.REALISATION.
 
-    RRU.PrbTotDl           100 Σ PRBs used / Σ PRBs available                                          5.1.1.2.1
-    DRB.UEThpDl            Σ ThpVolDl / Σ ThpTimeDl, over bursts without their last slot               5.1.1.3.1
-    DRB.UEUnresVolDl       volume of what fits into one slot, of all volume                            5.1.1.3.3
-    DRB.AirIfDelayDl       from the first transmission of a packet's last part to its acknowledgement  5.1.1.1.1
-    DRB.RlcSduDelayDl      from arrival to there                                                       5.1.3.3.3
-    RRC.ConnMean, ConnMax  users connected                                                             5.1.1.4
-    DRB.RlcPacketDropRateDl  volume given up without being sent or after HARQ, of the volume offered   5.1.3.2.2
-    TB.*                   transport blocks, and those not decoded                                     5.1.1.7
-    CARR.*                 distributions of CQI and MCS, layers, power                           5.1.1.11, .12, .29
-    MM.*, HO.*             handovers within a gNB and between gNBs, and their failures                 5.1.1.6, .25
-    PEE.*                  power and energy of the element                                             5.1.1.19
+    NRCellDU
+    RRU.PrbTotDl, PrbUsedDl, PrbAvailDl   PRBs with data of those available           5.1.1.2.1, .5, .6
+    DRB.UEThpDl            Σ ThpVolDl / Σ ThpTimeDl, over bursts without their last slot      5.1.1.3.1
+    DRB.UEUnresVolDl       volume of those last slots, of all volume                          5.1.1.3.5
+    DRB.RlcSduDelayDl      from arrival until the last part of a packet was first sent        5.1.3.3.3
+    DRB.AirIfDelayDl       from there until all of it was acknowledged                        5.1.1.1.1
+    DRB.RlcPacketDropRateDl   lost, of what was delivered or lost: by volume, and with what
+                           HARQ gave up                                                       5.1.3.2.2
+    DRB.MeanActiveUeDl, MaxActiveUeDl     users with data to send                             5.1.1.23
+    TB.*                   transport blocks, and those not decoded                            5.1.1.7
+    CARR.WBCQIDist.BinN    reports of CQI N; not split by rank and table                      5.1.1.11.1
+    CARR.PDSCHMCSDist.BinN first transmissions with MCS N; not split by rank and table        5.1.1.12.1
+    CARR.AverageLayersDl   layers, weighted by the PRBs they were sent on                     5.1.1.30.5
+    CARR.MeanTxPwr, MaxTxPwr   by the PRBs sent; the whole power where anything was sent      5.1.1.29
+
+    NRCellCU
+    DRB.PdcpSduVolumeDL    acknowledged                                                       5.1.2.1.1.1
+    RRC.Conn*, ReEstab*    users connected, connections set up and re-established             5.1.1.4, .15, .17
+    MM.Ho*Intra*, *Inter*  handovers by their source cell: within its gNB, and to others      5.1.1.6, 5.1.3.7
+    HO.IntraSys.*          failures by the cell to blame                                      5.1.1.25.1
+
+    ManagedElement
+    PEE.AvgPower, Energy   of its cells together; absent where energy is not reckoned         5.1.1.19
 """
 
 from __future__ import annotations
@@ -27,15 +40,18 @@ import torch
 from numpy.typing import NDArray
 
 from ranvier.dtops.simulator.control.tally import ControlTally
-from ranvier.dtops.simulator.layout import Layout
+from ranvier.dtops.simulator.layout import Cells, Layout
 from ranvier.dtops.simulator.output.object_names import ObjectNames
 from ranvier.dtops.simulator.simulator import Period
 from ranvier.dtops.simulator.tally import CQIS
 from ranvier.fabric.measurement import MeasurementReport
+from ranvier.ontology import ontology
 
 Floats = NDArray[np.float64]
 Columns = dict[str, Floats]
 J_PER_KWH = 3.6e6
+MCS_BINS = 29
+"""MCS indices that a first transmission may have (TS 38.214 table 5.1.3.1-1); those above are for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +70,13 @@ class Reporter:
     tenant: str = "default"
     network: str = "default"
 
-    def reports(self, period: Period) -> Iterator[MeasurementReport]:
-        """Every object's report of the period, one realisation after the other."""
-        du, cu, element = self._du(period), self._cu(period), self._elements(period)
+    def reports(self, period: Period, cells: Cells | None = None) -> Iterator[MeasurementReport]:
+        """Every object's report of the period, one realisation after the other.
+
+        cells  as they were set up when it ended; by default as the run began
+        """
+        du = self._du(period, cells if cells is not None else self.layout.cells)
+        cu, element = self._cu(period), self._elements(period)
         for r in range(len(period.energy_ws)):
             yield from self._of(period, r, "NRCellDU", self.names.du, du)
             yield from self._of(period, r, "NRCellCU", self.names.cu, cu)
@@ -74,7 +94,7 @@ class Reporter:
                 origin=f"run:{self.run}.{r}", source="simulator", tenant=self.tenant, network=self.network,
             )  # fmt: skip
 
-    def _du(self, period: Period) -> Columns:
+    def _du(self, period: Period, cells: Cells) -> Columns:
         t = {name: getattr(period.tallies.cells, name).numpy() for name in period.tallies.cells.__slots__}
         tenths = 10 * self.slot_ns / 1e6
         slot_s = self.slot_ns / 1e9
@@ -86,40 +106,30 @@ class Reporter:
                 "RRU.PrbAvailDl": t["prb_available"] / t["slots"],
                 "DRB.UEThpDl": t["burst_bits"] / (t["burst_slots"] * slot_s) / 1e3,
                 "DRB.UEUnresVolDl": 100 * t["short_burst_bits"] / volume,
-                "DRB.PdcpSduVolumeDL": t["delivered_bits"] / 1e6,
                 "DRB.MeanActiveUeDl": t["active_users"] / t["slots"],
                 "DRB.MaxActiveUeDl": t["active_users_max"],
                 "DRB.RlcSduDelayDl": t["rlc_delay_slots"] / t["rlc_packets"] * tenths,
                 "DRB.AirIfDelayDl": t["air_delay_slots"] / t["air_packets"] * tenths,
-                "DRB.RlcPacketDropRateDl": 1e6 * t["lost_bits"] / t["offered_bits"],
+                "DRB.RlcPacketDropRateDl": 1e6 * t["lost_bits"] / (t["delivered_bits"] + t["lost_bits"]),
                 "TB.TotNbrDlInitial": t["blocks_initial"],
                 "TB.TotNbrDl": t["blocks"],
                 "TB.IntialErrNbrDl": t["errors_initial"],
                 "TB.ErrTotNbrDl": t["errors"],
                 "TB.ResidualErrNbrDl": t["residual_errors"],
                 "CARR.AverageLayersDl": t["prb_layers"] / t["prb_used"],
-                **self._powers(t),
+                **_powers(t, cells.power_dbm),
             }
         for cqi in range(CQIS):
             found[f"CARR.WBCQIDist.Bin{cqi}"] = t["cqi_reports"][..., cqi]
-        used = np.flatnonzero(t["mcs_blocks"].any(axis=(0, 1)))
-        for mcs in used:
+        for mcs in range(MCS_BINS):
             found[f"CARR.PDSCHMCSDist.Bin{mcs}"] = t["mcs_blocks"][..., mcs]
-        return found
-
-    def _powers(self, t: Columns) -> Columns:
-        """Mean transmit power by the PRBs sent, and the greatest."""
-        most = self.layout.cells.power_dbm
-        sent = t["prb_used"] / np.maximum(t["prb_available"], 1)
-        return {
-            "CARR.MeanTxPwr": most + 10 * np.log10(sent),
-            "CARR.MaxTxPwr": np.where(t["busy_slots"] > 0, most, np.nan),
-        }
+        return _whole(found)
 
     def _cu(self, period: Period) -> Columns:
         t, control = period.tallies.cells, period.control
         slots = t.slots.numpy()
         found = {
+            "DRB.PdcpSduVolumeDL": t.delivered_bits.numpy() / 1e6,
             "RRC.ConnMean": t.connected_users.numpy() / slots, "RRC.ConnMax": t.connected_users_max.numpy(),
             "RRC.ConnEstabAtt": control.attached.numpy(), "RRC.ConnEstabSucc": control.attached.numpy(),
             "RRC.ReEstabAtt": control.reestablishments.numpy(),
@@ -127,7 +137,7 @@ class Reporter:
             "HO.IntraSys.TooLate": control.too_late.numpy(), "HO.IntraSys.TooEarly": control.too_early.numpy(),
             "HO.IntraSys.ToWrongCell": control.to_wrong_cell.numpy(),
         }  # fmt: skip
-        return found | self._handovers(control)
+        return _whole(found | self._handovers(control))
 
     def _handovers(self, control: ControlTally) -> Columns:
         gnb = torch.from_numpy(self.layout.cells.gnb)
@@ -148,4 +158,22 @@ class Reporter:
         gnbs, order = sorted({int(each) for each in self.layout.cells.gnb}), self.layout.cells.gnb
         joules = np.stack([period.energy_ws.numpy()[:, order == gnb].sum(axis=1) for gnb in gnbs], axis=1)
         seconds = period.slots * self.slot_ns / 1e9
+        joules[joules == 0] = np.nan  # no station takes nothing
         return {"PEE.AvgPower": joules / seconds, "PEE.Energy": joules / J_PER_KWH}
+
+
+def _powers(t: Columns, most_dbm: Floats) -> Columns:
+    """Of the carrier: the mean over time by the PRBs sent, and the greatest."""
+    sent = t["prb_used"] / np.maximum(t["prb_available"], 1)
+    return {
+        "CARR.MeanTxPwr": most_dbm + 10 * np.log10(sent),
+        "CARR.MaxTxPwr": np.where(t["busy_slots"] > 0, most_dbm, np.nan),
+    }
+
+
+def _whole(columns: Columns) -> Columns:
+    """Those that the standard gives in whole numbers, rounded."""
+    known = ontology.load()
+    return {
+        name: np.round(column) if known.quantity(name).integer else column for name, column in columns.items()
+    }

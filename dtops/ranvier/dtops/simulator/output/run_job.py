@@ -146,4 +146,4 @@ def _put_away(
 ) -> None:
     period = run.period(state)
     tables = {"kpis": kpi_table(period, run.carrier.slot_s), "users": user_table(period, state, run)}
-    folder.add(period, reporter.reports(period), tables, held, state)
+    folder.add(period, reporter.reports(period, state.layout.cells), tables, held, state)
