@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import fabric, lag, page, report, restart, servers, twin
+from bench import fabric, lag, page, report, restart, servers, simulator, twin
 from bench.process import ROOT
 from bench.report import Section
 
@@ -27,6 +27,7 @@ CHAPTERS: dict[str, Callable[[bool], Section]] = {
     "restart": restart.section,
     "page": page.section,
     "servers": servers.section,
+    "simulator": simulator.section,
 }
 QUICK = ["ingest", "graph", "twin", "lag", "restart"]
 

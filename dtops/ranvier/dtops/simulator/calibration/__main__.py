@@ -62,7 +62,7 @@ def _one(kind: Kind, frequency_hz: float, given: argparse.Namespace) -> None:
         given.out.mkdir(parents=True, exist_ok=True)
         picture = curves(found, steps)
         for dress in ("light", "dark"):
-            (given.out / f"{picture.name}-{dress}.png").write_bytes(picture.png(dress))  # type: ignore[arg-type]
+            (given.out / f"{picture.name}-{dress}.png").write_bytes(picture.png(dress))
 
 
 def _table(found: Calibrated, steps: list[Step]) -> None:
