@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from ranvier.dtops.simulator import streams
 from ranvier.dtops.simulator.seeds import Seeds
-from ranvier.dtops.simulator.traffic import voice, web
+from ranvier.dtops.simulator.traffic import keys, voice, web
 from ranvier.dtops.simulator.traffic.arrivals import Span, arrivals
 from ranvier.dtops.simulator.traffic.frames import draw
 from ranvier.dtops.simulator.traffic.poisson_points import STRETCH_SLOTS
@@ -276,3 +277,15 @@ def test_full_buffer_brings_no_packets() -> None:
 def test_bad_parameters_are_refused_by_name(made: object, field: str) -> None:
     with pytest.raises(InputError, match=field):
         made()  # type: ignore[operator]
+
+
+# ------------------------------------------------------------ the compiled keys and torch's
+
+
+def test_compiled_keys_are_those_of_the_streams() -> None:
+    seeds, user, number = Seeds.of([1, 2**63 + 5]), torch.tensor([0, 7, -3, 2**40]), torch.tensor([-1, 0, 5])
+    word = streams.purpose("anything")
+    reference = seeds.run_keys(word, user[None, :, None], number[None, None])
+    assert torch.equal(keys.run_keys(seeds, "anything", user, number), reference)
+    assert torch.equal(keys.user_keys(seeds, "anything", user), seeds.run_keys(word, user[None]))
+    assert torch.equal(keys.again(reference, 3), streams.chain(reference, 3))

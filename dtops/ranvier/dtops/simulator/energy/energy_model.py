@@ -138,9 +138,13 @@ class EnergyModel:
         return self._states.micro + symbols * (self._static - self._states.micro) + share * dynamic
 
     def _asleep(self, depth: Tensor) -> Tensor:
-        powers = (self._states.micro, self._states.light, self._states.deep)
-        return torch.tensor(powers, dtype=torch.float64, device=depth.device)[depth]
+        return _of_depth(depth, self._states.micro, self._states.light, self._states.deep)
 
     def _waking(self, depth: Tensor) -> Tensor:
-        energies = (0.0, self._states.light_energy, self._states.deep_energy)
-        return torch.tensor(energies, dtype=torch.float64, device=depth.device)[depth]
+        return _of_depth(depth, 0.0, self._states.light_energy, self._states.deep_energy)
+
+
+def _of_depth(depth: Tensor, awake: float, light: float, deep: float) -> Tensor:
+    """float64, shaped as depth."""
+    found = torch.full_like(depth, awake, dtype=torch.float64)
+    return found.masked_fill_(depth == LIGHT, light).masked_fill_(depth == DEEP, deep)

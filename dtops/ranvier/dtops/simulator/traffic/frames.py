@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ranvier.dtops.simulator import streams
 from ranvier.dtops.simulator.seeds import Seeds
+from ranvier.dtops.simulator.traffic.keys import run_keys, user_keys
 from ranvier.dtops.simulator.traffic.span import Span
 
 
@@ -24,10 +25,10 @@ def frames(
     first = max(0, math.floor(begin / interval_s) - 1)
     last = math.ceil(span.end * span.slot_s / interval_s) + 1
     number = torch.arange(first, last + 1, device=user.device)
-    phase = streams.uniform(seeds.run_keys(streams.purpose(purpose), user[None]))[..., None]
+    phase = streams.uniform(user_keys(seeds, purpose, user))[..., None]
     return number, (number + phase) * interval_s
 
 
 def draw(seeds: Seeds, purpose: str, user: Tensor, number: Tensor) -> Tensor:
     """(R, U, n) uniforms in [0, 1): one for each user and number."""
-    return streams.uniform(seeds.run_keys(streams.purpose(purpose), user[None, :, None], number[None, None]))
+    return streams.uniform(run_keys(seeds, purpose, user, number))

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ranvier.dtops.simulator import streams
 from ranvier.dtops.simulator.seeds import Seeds
+from ranvier.dtops.simulator.traffic.keys import again, run_keys
 from ranvier.dtops.simulator.traffic.span import Span
 
 STRETCH_SLOTS = 40
@@ -48,10 +49,9 @@ def points(seeds: Seeds, purpose: str, user: Tensor, most: Tensor, span: Span) -
     user  (U,) int64 keys
     most  (R, U) float64: the greatest mean number of arrivals in a stretch
     """
-    word = streams.purpose(purpose)
     for stretch in range(span.first // STRETCH_SLOTS, (span.end - 1) // STRETCH_SLOTS + 1):
-        of_user = seeds.run_keys(word, user[None], stretch)
-        key = streams.chain(of_user, 1)
+        of_user = run_keys(seeds, purpose, user, torch.tensor([stretch], device=user.device))[..., 0]
+        key = again(of_user, 1)
         height = streams.exponential(key)
         row, column = torch.nonzero(height < most, as_tuple=True)
         of_user, limit, height, key = (x[row, column] for x in (of_user, most, height, key))
@@ -59,7 +59,7 @@ def points(seeds: Seeds, purpose: str, user: Tensor, most: Tensor, span: Span) -
         while len(row):
             yield _within(Points(row, column, _place(key, stretch), height, key), span)
             number += 1
-            key = streams.chain(of_user, number)
+            key = again(of_user, number)
             height = height + streams.exponential(key)
             lives = height < limit
             row, column, of_user = row[lives], column[lives], of_user[lives]
@@ -67,7 +67,7 @@ def points(seeds: Seeds, purpose: str, user: Tensor, most: Tensor, span: Span) -
 
 
 def _place(key: Tensor, stretch: int) -> Tensor:
-    uniform = streams.uniform(streams.chain(key, 1))
+    uniform = streams.uniform(again(key, 1))
     return stretch * STRETCH_SLOTS + torch.floor(uniform * STRETCH_SLOTS).to(torch.int64)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from ranvier.dtops.simulator import streams
 from ranvier.dtops.simulator.seeds import Seeds
 from ranvier.dtops.simulator.traffic.frames import frames
+from ranvier.dtops.simulator.traffic.keys import again, run_keys
 from ranvier.dtops.simulator.traffic.services import Voice
 from ranvier.dtops.simulator.traffic.span import Span
 
@@ -39,9 +40,9 @@ def talks(service: Voice, seeds: Seeds, user: Tensor, time_s: Tensor) -> Tensor:
     first = int(torch.floor(time_s.min() / length_s)) - 1 if time_s.numel() else 0
     last = int(torch.floor(time_s.max() / length_s)) if time_s.numel() else 0
     cell = torch.arange(first, last + 1, device=user.device)
-    key = seeds.run_keys(streams.purpose("talk spurt"), user[None, :, None], cell[None, None])
-    instant = (cell + streams.uniform(streams.chain(key, 0))) * length_s
-    state = streams.uniform(streams.chain(key, 1)) < service.activity
+    key = run_keys(seeds, "talk spurt", user, cell)
+    instant = (cell + streams.uniform(again(key, 0))) * length_s
+    state = streams.uniform(again(key, 1)) < service.activity
     found = state[..., :1].expand(time_s.shape)
     for each in range(1, len(cell)):
         found = torch.where(time_s >= instant[..., each : each + 1], state[..., each : each + 1], found)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ranvier.dtops.simulator import streams
 from ranvier.dtops.simulator.seeds import Seeds
+from ranvier.dtops.simulator.traffic.keys import again
 from ranvier.dtops.simulator.traffic.poisson_points import STRETCH_SLOTS, points
 from ranvier.dtops.simulator.traffic.services import Web
 from ranvier.dtops.simulator.traffic.span import Span
@@ -49,6 +50,6 @@ def page_bits(service: Web, key: Tensor) -> Tensor:
     """int64 sizes of the pages with these keys; at least one bit."""
     most = math.log(service.largest_page_bits / service.page_bits) / service.page_deviation
     below = 0.5 * math.erfc(-most / math.sqrt(2))
-    normal = torch.special.ndtri((streams.uniform(streams.chain(key, 2)) * below).clamp(min=1e-16))
+    normal = torch.special.ndtri((streams.uniform(again(key, 2)) * below).clamp(min=1e-16))
     size = service.page_bits * torch.exp(service.page_deviation * normal)
     return torch.round(size.clamp(1, service.largest_page_bits)).to(torch.int64)
