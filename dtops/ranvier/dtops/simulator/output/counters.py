@@ -25,6 +25,9 @@ of its own, run:ID.REALISATION.
     MM.Ho*Intra*, *Inter*  handovers by their source cell: within its gNB, and to others      5.1.1.6, 5.1.3.7
     HO.IntraSys.*          failures by the cell to blame                                      5.1.1.25.1
 
+    NRCellRelation         of pairs between which something happened, where relations have known names
+    MM.Ho*                 as above, but for preparations within a gNB                        5.1.1.6
+
     ManagedElement
     PEE.AvgPower, Energy   of its cells together; absent where energy is not reckoned         5.1.1.19
 """
@@ -50,6 +53,12 @@ from ranvier.ontology import ontology
 Floats = NDArray[np.float64]
 Columns = dict[str, Floats]
 J_PER_KWH = 3.6e6
+HANDOVERS = (
+    ("MM.HoPrep{}Req", "preparations"), ("MM.HoPrep{}Succ", "executions"), ("MM.HoExe{}Req", "executions"),
+    ("MM.HoExe{}Succ", "successes"), ("MM.HoExe{}Fail", "failures"),
+)  # fmt: skip
+"""Counters for Intra and Inter, and the pair counts of ControlTally that they are of."""
+ON_RELATIONS_WITHIN = ("MM.HoExe{}Req", "MM.HoExe{}Succ")
 MCS_BINS = 29
 """MCS indices that a first transmission may have (TS 38.214 table 5.1.3.1-1); those above are for others."""
 
@@ -80,19 +89,43 @@ class Reporter:
         for r in range(len(period.energy_ws)):
             yield from self._of(period, r, "NRCellDU", self.names.du, du)
             yield from self._of(period, r, "NRCellCU", self.names.cu, cu)
+            yield from self._relations(period, r)
             yield from self._of(period, r, "ManagedElement", self.names.elements, element)
 
     def _of(
         self, period: Period, r: int, object_class: str, names: tuple[str, ...], columns: Columns
     ) -> Iterator[MeasurementReport]:
+        for i, name in enumerate(names):
+            # A node of the DU may stand for the whole cell, where the graph has none of the CU.
+            known_as = "NRCellDU" if object_class == "NRCellCU" and name == self.names.du[i] else object_class
+            values = {key: float(column[r, i]) for key, column in columns.items()}
+            yield self._report(period, r, known_as, name, values)
+
+    def _report(
+        self, period: Period, r: int, object_class: str, name: str, values: dict[str, float]
+    ) -> MeasurementReport:
         begin = self.start_ns + period.first * self.slot_ns
         end = begin + period.slots * self.slot_ns
-        for i, name in enumerate(names):
-            found = {key: float(column[r, i]) for key, column in columns.items()}
-            yield MeasurementReport(
-                name, object_class, begin, end, {key: v for key, v in found.items() if math.isfinite(v)},
-                origin=f"run:{self.run}.{r}", source="simulator", tenant=self.tenant, network=self.network,
-            )  # fmt: skip
+        return MeasurementReport(
+            name, object_class, begin, end, {key: v for key, v in values.items() if math.isfinite(v)},
+            origin=f"run:{self.run}.{r}", source="simulator", tenant=self.tenant, network=self.network,
+        )  # fmt: skip
+
+    def _relations(self, period: Period, r: int) -> Iterator[MeasurementReport]:
+        if not self.names.cells:
+            return
+        control, gnb = period.control, self.layout.cells.gnb
+        happened = (
+            control.preparations[r] + control.executions[r] + control.successes[r] + control.failures[r]
+        )
+        for source, target in torch.nonzero(happened).tolist():
+            way = "Intra" if gnb[source] == gnb[target] else "Inter"
+            values = {
+                name.format(way): float(getattr(control, column)[r, source, target])
+                for name, column in HANDOVERS
+                if way == "Inter" or name in ON_RELATIONS_WITHIN
+            }
+            yield self._report(period, r, "NRCellRelation", self.names.relation(source, target), values)
 
     def _du(self, period: Period, cells: Cells) -> Columns:
         t = {name: getattr(period.tallies.cells, name).numpy() for name in period.tallies.cells.__slots__}
@@ -142,11 +175,8 @@ class Reporter:
     def _handovers(self, control: ControlTally) -> Columns:
         gnb = torch.from_numpy(self.layout.cells.gnb)
         found = {}
-        for name, pairs in (
-            ("MM.HoPrep{}Req", control.preparations), ("MM.HoPrep{}Succ", control.executions),
-            ("MM.HoExe{}Req", control.executions), ("MM.HoExe{}Succ", control.successes),
-            ("MM.HoExe{}Fail", control.failures),
-        ):  # fmt: skip
+        for name, column in HANDOVERS:
+            pairs = getattr(control, column)
             within, between = control.split(pairs, gnb)
             found[name.format("Inter")] = between.numpy()
             if not name.endswith("Fail"):

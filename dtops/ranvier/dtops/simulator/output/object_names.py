@@ -9,11 +9,19 @@ from ranvier.dtops.simulator.layout import Layout
 
 @dataclass(frozen=True, slots=True)
 class ObjectNames:
-    """Distinguished names (TS 32.300), (C,) each: the cell in the DU and in the CU, and (gNBs,) the elements."""
+    """Distinguished names (TS 32.300), (C,) each: the cell in the DU and in the CU, and (gNBs,) the elements.
+
+    cells  (C,) by which relations to a cell are named; empty: relations have names that are not known here
+    """
 
     du: tuple[str, ...]
     cu: tuple[str, ...]
     elements: tuple[str, ...]
+    cells: tuple[str, ...] = ()
+
+    def relation(self, source: int, target: int) -> str:
+        """The NRCellRelation from one cell to another."""
+        return f"{self.cu[source]},NRCellRelation={self.cells[target]}"
 
     @classmethod
     def of(cls, layout: Layout, network: str) -> ObjectNames:
@@ -27,4 +35,5 @@ class ObjectNames:
             tuple(f"{elements[int(gnb)]},GNBDUFunction=1,NRCellDU={name}" for gnb, name in named),
             tuple(f"{elements[int(gnb)]},GNBCUCPFunction=1,NRCellCU={name}" for gnb, name in named),
             tuple(elements[gnb] for gnb in sorted(elements)),
+            layout.cells.ids,
         )
