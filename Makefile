@@ -48,6 +48,20 @@ test-faults: $(STAMP_DEV) ## strike random faults at the real servers and accoun
 soak: $(STAMP_DEV) ## hold a steady load for an hour: flat memory and lag? (ARGS="--minutes 10")
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults.soak $(ARGS)
 
+.PHONY: simulator
+simulator: $(STAMP_RUN) ## add what the simulator needs (torch without CUDA's extras; GPU=1: with them)
+	@echo "== installing what the simulator needs"
+	@[ -f $(STAMP_DEV) ] || $(UV) pip sync --python $(BIN)/python requirements/simulator$(if $(GPU),-gpu).txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+
+.PHONY: calibrate
+calibrate: $(STAMP_DEV) ## the simulator against the companies' curves of TR 38.901 (ARGS="--drops 60 --out DIR")
+	@OMP_NUM_THREADS=1 $(BIN)/python -m ranvier.dtops.simulator.calibration $(ARGS)
+
+.PHONY: error-budget
+error-budget: $(STAMP_DEV) ## what 3 dB of error make of each KPI (ARGS="--scenario uma-21 --draws 24")
+	@OMP_NUM_THREADS=1 $(BIN)/python -m ranvier.dtops.simulator.error_propagation $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP_DEV) ## ruff, mypy and the layer contracts
 	@echo "== ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .

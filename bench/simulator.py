@@ -59,7 +59,7 @@ def run(name: str, seeds: int, slots: int, users: int = 10, threads: int = 2) ->
     tally = simulator.period(state).tallies.cells
     return {
         "cells": cells, "users": len(simulator.population), "seeds": seeds, "start_s": started,
-        "cell_slots_s": done / wall, "per_cpu_s": done / cpu, 
+        "cell_slots_s": done / wall, "per_cpu_s": done / cpu,
         "us_per_user_slot": 1e6 * cpu / (len(simulator.population) * seeds * slots),
         "prb_percent": 100 * float(tally.prb_used.sum() / tally.prb_available.sum()),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -187,7 +187,7 @@ def section(quick: bool) -> Section:
         out.remarks = [
             f"ns-3 3.44 simulated {peer['cells']} cells and {peer['users']} users for {peer['seconds']:g} s in "
             f"{peer['wall_s']:.1f} s of one core, after attaching them. It models RRC signalling as messages, RLC "
-            "and PDCP entities and the uplink, which Ranvier's does not; it leaves out wraparound, fast fading, rank 2, "
+            "and PDCP entities and the uplink, which Ranvier's does not; it leaves out wraparound, fading, rank 2, "
             "penetration and energy, and its load is saturated, so each of its cells always sends."
         ]
     return out

@@ -94,7 +94,10 @@ def test_the_examples_of_a_command_are_what_it_accepts(name: str) -> None:
         while hasattr(command, "commands"):
             context = command.make_context("ranvier", arguments)
             arguments = [*context._protected_args, *context.args]  # type: ignore[attr-defined]
+            if not arguments:
+                break  # a group that is a command itself: its options were all there was
             path.append(arguments.pop(0))
             command = command.commands[path[-1]]
-        command.make_context(path[-1], arguments)
+        else:
+            command.make_context(path[-1], arguments)
         assert " ".join(path) == name

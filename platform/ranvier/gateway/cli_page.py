@@ -28,6 +28,7 @@ EXAMPLES = {
         "ranvier run --port 8321",
         "ranvier run --feed drive-tests.zip --speed 20",
         "ranvier run --no-feed",
+        "ranvier run --model simulator",
         "ranvier --settings servers.toml run --profile servers",
     ),
     "ingest": (
@@ -39,6 +40,15 @@ EXAMPLES = {
         "ranvier backtest drive-tests.zip --forecasts theirs.parquet --page report.html",
         "ranvier backtest pm/ --quantity RRU.PrbTotDl --horizon-s 900 --horizon-s 3600",
     ),
+    "simulate": (
+        "ranvier simulate --scenario uma-57 --slots 60000 --seeds 8 --out RUN",
+        "ranvier simulate --scenario mine.yaml --slots 10000 --scene-seed 7 --traces --out RUN",
+        "ranvier simulate --resume --out RUN",
+    ),
+    "simulate scenarios": ("ranvier simulate scenarios",),
+    "simulate schema": ("ranvier simulate schema",),
+    "simulate plot": ("ranvier simulate plot RUN",),
+    "simulate compare": ("ranvier simulate compare RUN OTHER --margin 0.05",),
     "status": ("ranvier status", "ranvier --folder /var/lib/ranvier status --json"),
     "topology list": ("ranvier topology list --class NRCellDU --as-of 2026-01-31T12:00:00Z",),
     "topology show": ("ranvier topology show CELL --hops 2",),
@@ -68,6 +78,8 @@ def commands() -> Iterator[tuple[str, Any]]:
     """Every command by its full name, in the order of the command line."""
     for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
         if hasattr(command, "commands"):
+            if getattr(command, "invoke_without_command", False):
+                yield name, command
             yield from ((f"{name} {inner}", found) for inner, found in command.commands.items())
         else:
             yield name, command
