@@ -79,7 +79,7 @@ class Stores:
         )
 
     def ingest(self) -> Ingest:
-        return Ingest(self.log, self.series, self.graph, self.ontology, clock=time.time_ns)
+        return Ingest(self.log, self.series, self.graph, self.ontology, clock=time.time_ns, overlap=True)
 
     def close(self) -> None:
         for store in (self.graph, self.series, self.log):

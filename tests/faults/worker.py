@@ -136,7 +136,8 @@ class Worker:
         )
 
         def join() -> Ingest:
-            return Ingest(*watched, ontology(), batch=BATCH, clock=self._clock.now_ns)
+            overlap = self._folder.plan.servers is not None
+            return Ingest(*watched, ontology(), BATCH, self._clock.now_ns, overlap)
 
         ingest = patiently(join, board)
         self._loop(ingest)

@@ -71,7 +71,7 @@ def ingest_until(stop: threading.Event, settings: Settings) -> StepResult:
 
 def _ingest(ports: Ports, settings: Settings, ontology: Ontology) -> Ingest:
     batch, clock = settings.ingest.batch_records, SystemClock()
-    return Ingest(ports.log, ports.series, ports.graph, ontology, batch, clock.now_ns)
+    return Ingest(ports.log, ports.series, ports.graph, ontology, batch, clock.now_ns, overlap=True)
 
 
 def _take(ingest: Ingest, ports: Ports, patience: Patience, stop: threading.Event) -> None:

@@ -273,5 +273,5 @@ def _ingest(platform: TwinPlatform) -> Ingest:
     stores = platform.stores
     return Ingest(
         stores.log, stores.series, stores.graph, stores.ontology,
-        platform.settings.ingest.batch_records, platform.now_ns,
+        platform.settings.ingest.batch_records, platform.now_ns, platform.settings.profile == "servers",
     )  # fmt: skip
