@@ -33,6 +33,7 @@ from ranvier.fabric import event
 from ranvier.fabric.ingest import Ingest, publish
 from ranvier.fabric.ports import FOREVER_NS, SeriesQuery
 from ranvier.fabric.topology_change import NodeChange, RelationChange, TopologyChange
+from ranvier.gateway.runtime import long_lived
 from ranvier.gateway.server_settings import ServerSettings
 from ranvier.gateway.server_stores import OPENERS
 from ranvier.ontology.ontology import load
@@ -101,12 +102,14 @@ def fill(stores: Stores, periods: int) -> dict[str, float]:
 def consume(stores: Stores, whole: int) -> dict[str, float]:
     """Ingest until the groups have caught up with all `whole` records; what this process did of it."""
     ingest, cpu = stores.ingest(), time.process_time()
+    long_lived.keep()
     behind, begin = True, time.time()
     while behind:
         result = ingest.step(T0, 0.2)
         behind = result.records > 0 or _behind(stores) > 0
     figures = ingest.total
     ingest.close()
+    long_lived.let_go()
     return {
         "records": figures.records, "points": figures.points, "begin": begin, "end": time.time(),
         "cpu_s": time.process_time() - cpu, "peak_mb": rss_mb(), "whole": whole,
@@ -153,11 +156,14 @@ def _run(command: list[str], told: str) -> dict[str, float]:
 def raw_stages(addresses: dict[str, dict[str, str]], periods: int) -> dict[str, float]:
     """Seconds that the bare clients take for the same stream: consume, write lines, upsert rows."""
     name = f"raw{uuid.uuid4().hex[:6]}"
-    return {
+    long_lived.keep()
+    taken = {
         "consume": _raw_consume(addresses, name, periods),
         "lines": _raw_lines(addresses["influx"], name, periods),
         "rows": _raw_rows(addresses["neo4j"], periods),
     }
+    long_lived.let_go()
+    return taken
 
 
 def _raw_consume(addresses: dict[str, dict[str, str]], name: str, periods: int) -> float:

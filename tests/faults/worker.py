@@ -136,7 +136,7 @@ class Worker:
         )
 
         def join() -> Ingest:
-            overlap = self._folder.plan.servers is not None
+            overlap = bool(self._folder.plan.servers)
             return Ingest(*watched, ontology(), BATCH, self._clock.now_ns, overlap)
 
         ingest = patiently(join, board)
