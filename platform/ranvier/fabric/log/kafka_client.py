@@ -17,8 +17,10 @@ from itertools import islice
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+from ranvier.fabric.log import kafka_batches
+from ranvier.fabric.log.kafka_batches import Fetched
 from ranvier.fabric.log.kafka_config import KafkaConfig
-from ranvier.fabric.log.kafka_records import Fetched, Message
+from ranvier.fabric.log.kafka_records import Message
 from ranvier.ontology.errors import AccessRefused, StoreError
 
 T = TypeVar("T")
@@ -43,6 +45,7 @@ def library() -> Any:
         import kafka
         from kafka import errors
         from kafka.admin import MemberToRemove
+        from kafka.consumer.fetcher import Fetcher
         from kafka.coordinator.assignors.roundrobin import (
             RoundRobinPartitionAssignor,
         )
@@ -56,6 +59,7 @@ def library() -> Any:
     return SimpleNamespace(
         api=kafka, errors=errors, MemberToRemove=MemberToRemove, NetClient=KafkaNetClient,
         RoundRobin=RoundRobinPartitionAssignor,
+        Unpacked=kafka_batches.unpacking(Fetcher.PartitionRecords, errors.CorruptRecordError),
     )  # fmt: skip
 
 
@@ -415,6 +419,7 @@ class Reader:
                 auto_offset_reset="earliest", enable_auto_commit=False, metrics_enabled=False,
                 allow_auto_create_topics=False, fetch_max_wait_ms=10,
             )  # fmt: skip
+            _take_apart(self._consumer)
             self._next = None
         return self._consumer
 
@@ -451,6 +456,7 @@ class Member:
                 fetch_max_wait_ms=FETCH_WAIT_MS, max_partition_fetch_bytes=config.fetch_bytes,
                 fetch_max_bytes=16 * config.fetch_bytes,
             )  # fmt: skip
+            _take_apart(self._consumer)
             self._consumer.subscribe(topics, listener=_listener(gained, lost))
             for topic in topics:
                 self._consumer.partitions_for_topic(
@@ -509,6 +515,11 @@ class Member:
         """Leave the group at once."""
         with suppress(Exception):
             self._consumer.close(autocommit=False, timeout_ms=self._config.request_timeout_s * 1000)
+
+
+def _take_apart(consumer: Any) -> None:
+    """Have what it fetches taken apart our way."""
+    consumer._fetcher.PartitionRecords = library().Unpacked
 
 
 class _Kept:
