@@ -66,7 +66,7 @@ class SinkLoop(Generic[P]):
         self, log: EventLog, group: str, sink: Sink[P], batch: int, storing: Executor | None = None
     ) -> None:
         self._sink, self._batch = sink, batch
-        self._storing = storing or AtOnce()
+        self._storing, self._ahead = storing or AtOnce(), storing is not None
         self._consumer: Consumer = log.consumer(group, sink.topics)
         self._log, self._group = log, group
         self._refusals = Refusals(log, group)
@@ -80,19 +80,26 @@ class SinkLoop(Generic[P]):
     def step(self, now_ns: int, timeout_s: float = 0.0, more: Callable[[], bool] = _never) -> StepResult:
         """Take one batch from the log into the store, and others while `more` says so and there are some.
 
-        Raises StoreError where the store or the log fails; what was not stored comes again with the next step.
+        What was gathered beside the last one waits for the next step. Raises StoreError where the store or
+        the log fails; what was not stored comes again.
         """
         before = self.total
         try:
-            self._gather(timeout_s)
+            if not self._is_full():
+                self._gather(0.0 if self._gathered.polled else timeout_s)
             while self._begin(now_ns):
-                if more():
+                if self._ahead:
                     self._gather_beside()
                 self._settle()
+                if not more():
+                    break
         except BaseException:
             self._abandon()
             raise
         return self.total - before
+
+    def _is_full(self) -> bool:
+        return len(self._gathered.polled) >= self._batch
 
     # ------------------------------------------------------------ from the log
     def _gather(self, timeout_s: float) -> None:
@@ -111,7 +118,7 @@ class SinkLoop(Generic[P]):
         """Gather the next batch until the store has taken the one before, or until it is full."""
         under_way = self._under_way
         assert under_way is not None
-        while under_way is self._under_way and len(self._gathered.polled) < self._batch:
+        while under_way is self._under_way and not self._is_full():
             self._gather(GLANCE_S)
             if under_way.stored is None or under_way.stored.done():
                 return
