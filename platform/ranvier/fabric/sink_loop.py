@@ -93,6 +93,8 @@ class SinkLoop(Generic[P]):
                 self._settle()
                 if not more():
                     break
+                if not self._gathered.polled:
+                    self._gather(0.0)
         except BaseException:
             self._abandon()
             raise
