@@ -120,6 +120,7 @@ class Ingest:
     def step(self, now_ns: int, timeout_s: float = 0.0) -> StepResult:
         """Take one batch of topology and one of Measurements; waits up to `timeout_s` for the latter.
 
+        With `overlap` more of both, where there is more, for up to STEP_S or as long as the graph is at work.
         Returns what was done since it last returned. Raises StoreError where a store fails: nothing is lost,
         the next step takes the same records again. Measurements do not wait for the graph to come back.
         """
