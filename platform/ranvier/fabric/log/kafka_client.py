@@ -144,6 +144,9 @@ def failure(config: KafkaConfig, doing: str, error: BaseException) -> StoreError
         kind, remedy = AccessRefused, "check the SASL mechanism, user name and password"
     elif isinstance(error, errors.AuthorizationError):
         kind, remedy = AccessRefused, "grant this user the right on the prefix's topics and groups"
+    elif isinstance(error, errors.KafkaTimeoutError) and config.security_protocol != "PLAINTEXT":
+        # The client tries refused credentials and certificates again until its time is up, and keeps no reason.
+        remedy = "see that the brokers run and can be reached, and check certificates, user name and password"
     elif isinstance(error, errors.InvalidReplicationFactorError):
         remedy = "start more brokers, or lower replication_factor"
     elif isinstance(error, errors.BrokerResponseError) and not error.retriable:
