@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,31 +33,57 @@ BATCH = 200
 LONGEST_PAUSE_S = 2.0
 
 
+class Doing:
+    """What the threads of ingest are doing: the board has room for one, and shows what tells most of a fault."""
+
+    def __init__(self, board: Board) -> None:
+        self.board, self._lock = board, threading.Lock()
+        self._under_way: list[str] = []
+        self._before = "idle"
+
+    @contextlib.contextmanager
+    def phase(self, phase: str) -> Iterator[None]:
+        """It is under way inside the context."""
+        with self._lock:
+            if not self._under_way:
+                self._before = self.board.phase
+            self._under_way.append(phase)
+            self._show()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way.remove(phase)
+                self._show()
+
+    def _show(self) -> None:
+        """A poll goes on beside all else, so it comes last."""
+        shown = [phase for phase in self._under_way if phase != "polling"] or self._under_way
+        self.board.enter(shown[-1] if shown else self._before)
+
+
 class Watched:
     """What does not matter to the harness goes to the store unchanged."""
 
-    def __init__(self, inner: Any, board: Board) -> None:
-        self._inner, self._board = inner, board
+    def __init__(self, inner: Any, doing: Doing) -> None:
+        self._inner, self._doing = inner, doing
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
     @contextlib.contextmanager
     def _phase(self, phase: str) -> Iterator[None]:
-        before = self._board.phase
-        self._board.enter(phase)
-        self._come_by(phase, after=False)
-        try:
+        with self._doing.phase(phase):
+            self._come_by(phase, after=False)
             yield
             self._come_by(phase, after=True)
-        finally:
-            self._board.enter(before)
 
     def _come_by(self, phase: str, after: bool) -> None:
         """Wait where the harness has set a trap: a call that takes long, or a victim that is to be killed here."""
-        seconds = self._board.spring(phase, after)
+        board = self._doing.board
+        seconds = board.spring(phase, after)
         if seconds:
-            self._board.held += 1
+            board.held += 1
             time.sleep(seconds)
 
 
@@ -105,7 +132,7 @@ class WatchedLog(Watched):
             self._inner.append(topic, entries, recorded_at_ns)
 
     def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
-        made: Any = WatchedConsumer(self._inner.consumer(group, topics), self._board)
+        made: Any = WatchedConsumer(self._inner.consumer(group, topics), self._doing)
         return made  # type: ignore[no-any-return]
 
 
@@ -129,14 +156,16 @@ class Worker:
         graph: GraphStore = patiently(lambda: open_graph(self._folder), board)
         series: SeriesStore = patiently(lambda: open_series(self._folder), board)
         log, graph, series = sabotage.apply(broken, log, graph, series)
+        doing = Doing(board)
         watched: tuple[Any, ...] = (
-            WatchedLog(log, board),
-            WatchedSeries(series, board),
-            WatchedGraph(graph, board),
+            WatchedLog(log, doing),
+            WatchedSeries(series, doing),
+            WatchedGraph(graph, doing),
         )
 
         def join() -> Ingest:
-            return Ingest(*watched, ontology(), batch=BATCH, clock=self._clock.now_ns)
+            overlap = bool(self._folder.plan.servers)
+            return Ingest(*watched, ontology(), BATCH, self._clock.now_ns, overlap)
 
         ingest = patiently(join, board)
         self._loop(ingest)

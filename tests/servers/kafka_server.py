@@ -6,6 +6,7 @@ import base64
 import socket
 import struct
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.servers.failure import ServerError
@@ -58,11 +59,38 @@ num.io.threads=4
 """
 
 
+SECURED = """\
+listeners=CLIENTS://{host}:{port},SECURED://{host}:{secured_port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=CLIENTS://{host}:{port},SECURED://{host}:{secured_port}
+listener.security.protocol.map=CLIENTS:PLAINTEXT,SECURED:SASL_SSL,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
+listener.name.secured.plain.sasl.jaas.config={jaas}.plain.PlainLoginModule required user_{user}="{password}";
+listener.name.secured.scram-sha-512.sasl.jaas.config={jaas}.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location={keystore}
+"""
+JAAS = "org.apache.kafka.common.security"
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """A second listener for clients, with TLS and SASL (PLAIN and SCRAM-SHA-512).
+
+    keystore  a PEM file: the broker's key (PKCS #8), then its certificate
+    """
+
+    port: int
+    user: str
+    password: str
+    keystore: Path
+
+
 class KafkaServer(Server):
     """Kafka on loopback, unencrypted. Its controller listens one port above its clients' port.
 
     advertised_port: the port that clients are sent to, where a proxy stands before the broker.
     quick: start with less work, and serve with more.
+    secured: another listener, which asks who comes and is encrypted.
     """
 
     recipe = KAFKA
@@ -71,28 +99,33 @@ class KafkaServer(Server):
     def __init__(
         self, folder: Path, port: int, *, data_folder: Path | None = None,
         controller_port: int | None = None, advertised_port: int | None = None, heap_mb: int = 512,
-        quick: bool = False,
+        quick: bool = False, secured: Secured | None = None,
     ) -> None:  # fmt: skip
         super().__init__(folder, port, data_folder)
         self.controller_port = controller_port or port + 1
         self.advertised_port = advertised_port or port
-        self.heap_mb = heap_mb
+        self.heap_mb, self.secured = heap_mb, secured
         self._flags = ["-XX:+UseG1GC", *(QUICK if quick else []), self._logging_flag]
 
     def address(self) -> Address:
         return {"bootstrap": f"{LOOPBACK}:{self.advertised_port}"}
 
     def ports(self) -> dict[str, int]:
-        return {"clients": self.port, "controller": self.controller_port}
+        more = {"secured": self.secured.port} if self.secured else {}
+        return {"clients": self.port, "controller": self.controller_port, **more}
 
     def prepare(self) -> None:
         (self.folder / "logging.properties").write_text(LOGGING)
-        self._settings.write_text(
-            SETTINGS.format(
-                host=LOOPBACK, port=self.port, controller_port=self.controller_port,
-                advertised_port=self.advertised_port, data=self.data_folder,
-            )
-        )  # fmt: skip
+        places: dict[str, object] = {
+            "host": LOOPBACK, "port": self.port, "controller_port": self.controller_port,
+            "advertised_port": self.advertised_port, "data": self.data_folder,
+        }  # fmt: skip
+        text = SETTINGS.format(**places)
+        if self.secured is not None:  # of a setting that is there twice, the last counts
+            asked = self.secured
+            more = {"user": asked.user, "password": asked.password, "keystore": asked.keystore}
+            text += SECURED.format(**places, secured_port=asked.port, jaas=JAAS, **more)
+        self._settings.write_text(text)
         if not (self.data_folder / "meta.properties").exists():
             self._format()
 
@@ -121,6 +154,9 @@ class KafkaServer(Server):
     def _format(self) -> None:
         flags = ["-XX:+UseSerialGC", *QUICK, self._logging_flag]
         arguments = ["format", "--standalone", "--cluster-id", CLUSTER_ID, "--config", str(self._settings)]
+        if self.secured is not None:
+            user = f"name={self.secured.user},password={self.secured.password}"
+            arguments += ["--add-scram", f"SCRAM-SHA-512=[{user}]"]
         command = java_command(KAFKA, 128, flags, "kafka.tools.StorageTool", *arguments)
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode:

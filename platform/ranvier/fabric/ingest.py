@@ -14,18 +14,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Generic
 
 from ranvier.fabric import event
 from ranvier.fabric.dead_letter import DeadLetter
-from ranvier.fabric.intake import Accepted, Intake, Refused
-from ranvier.fabric.ports import Consumer, Entry, EventLog, GraphStore, Offsets, Record, SeriesStore
-from ranvier.fabric.refusals import Refusals
-from ranvier.fabric.sinks import GraphSink, P, SeriesSink, Sink, StepResult
+from ranvier.fabric.intake import Intake
+from ranvier.fabric.ports import Entry, EventLog, GraphStore, SeriesStore
+from ranvier.fabric.sink_loop import SinkLoop
+from ranvier.fabric.sinks import GraphSink, SeriesSink, StepResult
 from ranvier.fabric.twin_lag import LagFigures, TwinLag
-from ranvier.ontology.errors import InputError, OntologyError, StoreError
+from ranvier.ontology.errors import StoreError
 from ranvier.ontology.ontology import Ontology
 
 SERIES, GRAPH = "series", "graph"
@@ -33,6 +34,10 @@ PUBLISH_BATCH = 1000
 DRAIN_WAIT_S = 0.2
 STEPS_BESIDE = 20
 """Batches of Measurements that are taken for each try of a graph that is away, which may take its deadline."""
+STEP_S = 0.5
+"""How long a step that overlaps goes on where there is more to take."""
+BESIDE_S = 0.05
+"""How long Measurements are waited for at a time while the graph is busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,151 +89,77 @@ def _entry(payload: event.Payload, event_id: str, source: str, number: int) -> t
     return event.DEAD_LETTERS, event.entry_of(letter, event_id)
 
 
-class SinkLoop(Generic[P]):
-    """One sink, fed from its consumer group."""
-
-    def __init__(self, log: EventLog, group: str, sink: Sink[P], batch: int) -> None:
-        self._sink, self._batch = sink, batch
-        self._consumer: Consumer = log.consumer(group, sink.topics)
-        self._log, self._group = log, group
-        self._refusals = Refusals(log, group)
-        self._goes_on: dict[tuple[str, int], int] = {}
-        self._taken: dict[tuple[str, int], int] = {}
-        self._check_reach(sink.offsets())
-
-    def step(self, now_ns: int, timeout_s: float = 0.0) -> StepResult:
-        """Take one batch from the log into the store.
-
-        Raises StoreError where the store or the log fails; the batch then comes again with the next step.
-        """
-        polled = self._poll(timeout_s)
-        if not polled:
-            return StepResult()
-        try:
-            result = self._take(polled, now_ns)
-        except BaseException:
-            self._give_back(polled)
-            raise
-        self._consumer.commit({(r.topic, r.partition): r.offset + 1 for r in polled})
-        return result
-
-    def _poll(self, timeout_s: float) -> list[Record]:
-        """A batch of the places that are ours; those that have just come go on where the sink says."""
-        polled = self._consumer.poll(self._batch, timeout_s)
-        while (assigned := dict(self._consumer.assigned())) != self._taken:
-            self._give_back(polled)
-            self._take_up({place for place, taking in assigned.items() if self._taken.get(place) != taking})
-            self._taken = assigned
-            self._goes_on = {place: at for place, at in self._goes_on.items() if place in assigned}
-            polled = self._consumer.poll(self._batch, timeout_s)
-        return polled
-
-    def _give_back(self, polled: Sequence[Record]) -> None:
-        first = {(r.topic, r.partition): r.offset for r in reversed(polled)}
-        self._consumer.seek({place: max(at, self._goes_on.get(place, 0)) for place, at in first.items()})
-
-    def _take_up(self, places: set[tuple[str, int]]) -> None:
-        if not places:
-            return
-        stored = self._sink.offsets()
-        # A place that the sink does not know starts at 0, whatever was committed: the sink may be a new one.
-        goes_on = {place: stored.get(place, 0) for place in places}
-        self._check_reach(goes_on)
-        self._refusals.look_back(goes_on, self._batch)
-        self._goes_on.update(goes_on)
-        self._consumer.seek(goes_on)
-        # Where a crash came between storing and committing, nobody else would ever make up for it.
-        self._consumer.commit({place: at for place, at in goes_on.items() if at > 0})
-
-    def _check_reach(self, goes_on: Offsets) -> None:
-        """Raises StoreError where the store is ahead of the log: it would pass over what the log takes next."""
-        ends = {place: end for topic in self._sink.topics for place, end in self._log.offsets(topic).items()}
-        ahead = [place for place, offset in goes_on.items() if offset > ends.get(place, 0)]
-        if ahead:
-            topic, part = ahead[0]
-            raise StoreError(
-                f"a log that reaches where the {self._group} store goes on"
-                f" ({topic}/{part}, {goes_on[ahead[0]]})",
-                f"one that ends at {ends.get(ahead[0], 0)}",
-                "restore the log, or empty the store to fill it from this log",
-            )
-
-    def _take(self, polled: Sequence[Record], now_ns: int) -> StepResult:
-        records = [r for r in polled if r.offset >= self._goes_on.get((r.topic, r.partition), 0)]
-        if not records:
-            return StepResult(len(polled))
-        accepted, refused = self._sink.sort(records)
-        if refused:
-            self._refusals.send(refused, now_ns)
-        result = self._store(accepted, _after(records), now_ns)
-        return result + StepResult(len(polled), refused=len(refused))
-
-    def _store(self, accepted: Sequence[Accepted[P]], offsets: Offsets, now_ns: int) -> StepResult:
-        """Store all, or halve until the payload that the store itself refuses stands alone."""
-        try:
-            result = self._sink.store(accepted, offsets)
-        except (InputError, OntologyError) as error:
-            if not accepted:
-                raise
-            return self._store_parts(accepted, offsets, now_ns, str(error))
-        self._goes_on.update(offsets)
-        self._refusals.settle(self._goes_on)
-        return result
-
-    def _store_parts(
-        self, accepted: Sequence[Accepted[P]], offsets: Offsets, now_ns: int, reason: str
-    ) -> StepResult:
-        if len(accepted) == 1:
-            self._refusals.send([Refused.of(accepted[0], reason)], now_ns)
-            return self._store((), offsets, now_ns) + StepResult(refused=1)
-        half = len(accepted) // 2
-        first = self._store(accepted[:half], _after([each.record for each in accepted[:half]]), now_ns)
-        return first + self._store(accepted[half:], offsets, now_ns)
-
-    def close(self) -> None:
-        """Leave the group."""
-        self._consumer.close()
-
-
-def _after(records: Sequence[Record]) -> dict[tuple[str, int], int]:
-    return {(r.topic, r.partition): r.offset + 1 for r in records}
-
-
 class Ingest:
     """Both sinks. `step` may be called from one thread; `lag` and `total` may be read from any.
 
-    batch  records that one step takes of each sink: with the size of a record, the memory that ingest needs
-    clock  when a batch had been stored, for the twin lag; by default the time given to `step`
+    batch    records that one step takes of each sink: with the size of a record, the memory that ingest needs
+    clock    when a batch had been stored, for the twin lag; by default the time given to `step`
+    overlap  feed both stores at once, and gather the next Measurements while some are being stored, for up to
+             STEP_S in one step: for stores on servers, which leave this process waiting. It needs memory for
+             two batches then
     """
 
     def __init__(
         self, log: EventLog, series: SeriesStore, graph: GraphStore, ontology: Ontology,
-        batch: int = 5000, clock: Callable[[], int] | None = None,
+        batch: int = 5000, clock: Callable[[], int] | None = None, overlap: bool = False,
     ) -> None:  # fmt: skip
         self._now_ns, self._log = 0, log
         self._lag = TwinLag()
-        self.total = self._reported = StepResult()
+        self._reported = StepResult()
+        self._hands = ThreadPoolExecutor(2, "ranvier-sink") if overlap else None
         intake = Intake(ontology)
         measured = SeriesSink(series, intake, self._lag, clock or (lambda: self._now_ns))
-        self._series = SinkLoop(log, SERIES, measured, batch)
+        self._series = SinkLoop(log, SERIES, measured, batch, self._hands)
         self._graph = SinkLoop(log, GRAPH, GraphSink(graph, intake), batch)
+
+    @property
+    def total(self) -> StepResult:
+        """What was done since the beginning."""
+        return self._series.total + self._graph.total
 
     def step(self, now_ns: int, timeout_s: float = 0.0) -> StepResult:
         """Take one batch of topology and one of Measurements; waits up to `timeout_s` for the latter.
 
+        With `overlap` more of both, where there is more, for up to STEP_S or as long as the graph is at work.
         Returns what was done since it last returned. Raises StoreError where a store fails: nothing is lost,
         the next step takes the same records again. Measurements do not wait for the graph to come back.
         """
         self._now_ns = now_ns
+        if self._hands is None:
+            self._in_turn(now_ns, timeout_s)
+        else:
+            self._at_once(self._hands, now_ns, timeout_s)
+        total = self.total
+        result, self._reported = total - self._reported, total
+        return result
+
+    def _in_turn(self, now_ns: int, timeout_s: float) -> None:
         try:
-            self.total += self._graph.step(now_ns)
+            self._graph.step(now_ns)
         except StoreError:
             for _ in range(STEPS_BESIDE):
-                self.total += self._series.step(now_ns)
+                self._series.step(now_ns)
             raise
-        self.total += self._series.step(now_ns, timeout_s)
-        result, self._reported = self.total - self._reported, self.total
-        return result
+        self._series.step(now_ns, timeout_s)
+
+    def _at_once(self, hands: Executor, now_ns: int, timeout_s: float) -> None:
+        """Both until each has nothing more or time is up; Measurements for as long as the graph takes."""
+        end_s = time.monotonic() + STEP_S
+
+        def in_time() -> bool:
+            return time.monotonic() < end_s
+
+        def beside() -> bool:
+            return in_time() or not graph.done()
+
+        graph = hands.submit(self._graph.step, now_ns, timeout_s, in_time)
+        try:
+            self._series.step(now_ns, timeout_s, beside)
+            while not graph.done():
+                self._series.step(now_ns, BESIDE_S, beside)
+        finally:
+            wait([graph])
+        graph.result()
 
     def drain(self, now_ns: int) -> StepResult:
         """Step until the log holds nothing that the sinks have not stored."""
@@ -243,5 +174,7 @@ class Ingest:
 
     def close(self) -> None:
         """Leave both groups, so that others take over at once."""
+        if self._hands is not None:
+            self._hands.shutdown()
         self._series.close()
         self._graph.close()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,8 +33,7 @@ INT32 = 2**31
 FINITE = float(np.finfo(np.float64).max)
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted(Generic[T]):
+class Accepted(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A payload that the sink may have, and the record that brought it."""
 
     record: Record
@@ -109,27 +109,31 @@ class Intake:
     def _odd(self, reports: Sequence[MeasurementReport]) -> set[int]:
         """The reports that need a closer look."""
         odd: set[int] = set()
-        low, high, counts = [], [], []
+        rows_of: dict[Shape, list[int]] = {}
         for row, report in enumerate(reports):
-            bounds = self._bounds_of((report.object_class, tuple(report.values)))
-            if bounds is None or not _has_sound_frame(report):
+            if not _has_sound_frame(report):
                 odd.add(row)
-                counts.append(0)
                 continue
-            low.append(bounds.low)
-            high.append(bounds.high)
-            counts.append(len(bounds.low))
-        if not low:
-            return odd
-        values = np.fromiter(
-            chain.from_iterable(r.values.values() for row, r in enumerate(reports) if row not in odd),
-            np.float64, sum(counts),
-        )  # fmt: skip
-        outside = ~((values >= np.concatenate(low)) & (values <= np.concatenate(high)))
-        if outside.any():
-            owner = np.repeat(np.arange(len(reports)), counts)
-            odd.update(owner[outside].tolist())
+            shape = (report.object_class, tuple(report.values))
+            rows = rows_of.get(shape)
+            if rows is None:
+                rows_of[shape] = [row]
+            else:
+                rows.append(row)
+        for shape, rows in rows_of.items():
+            odd.update(self._outside(shape, rows, reports))
         return odd
+
+    def _outside(self, shape: Shape, rows: list[int], reports: Sequence[MeasurementReport]) -> list[int]:
+        """Those of `rows`, all of one shape, that need a closer look."""
+        bounds = self._bounds_of(shape)
+        if bounds is None:
+            return rows
+        width = len(bounds.low)
+        several = chain.from_iterable(reports[row].values.values() for row in rows)
+        values = np.fromiter(several, np.float64, len(rows) * width).reshape(len(rows), width)
+        outside = ~((values >= bounds.low) & (values <= bounds.high)).all(axis=1)
+        return [rows[place] for place in np.flatnonzero(outside).tolist()]
 
     def _bounds_of(self, shape: Shape) -> _Bounds | None:
         """The bounds of a shape, or None where its reports need a closer look each time."""

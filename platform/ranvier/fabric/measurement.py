@@ -31,7 +31,7 @@ class Measurement(msgspec.Struct, frozen=True):
     network: str = "default"
 
 
-class MeasurementReport(msgspec.Struct, frozen=True, omit_defaults=True):
+class MeasurementReport(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """All Measurements of one managed object over one granularity period [start_ns, end_ns).
 
     object_id     distinguished name (TS 32.300), unique in its tenant and network

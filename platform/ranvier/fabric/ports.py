@@ -53,7 +53,7 @@ class Entry(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """What is read: an entry with its place in the log and the time at which the log took it."""
 
     topic: str

@@ -30,6 +30,8 @@ class Refusals:
 
     def look_back(self, goes_on: Offsets, batch: int) -> None:
         """Learn what was sent of the records from `goes_on` on, before a crash: at most a batch of them."""
+        if not any(self._log.offsets(event.DEAD_LETTERS).values()):
+            return  # the usual case, and the records need not be read for their times
         # Clocks may have gone back within a batch, so the earliest of its times counts.
         recorded = [
             at_ns for (topic, part), at in goes_on.items() for at_ns in self._times(topic, part, at, batch)

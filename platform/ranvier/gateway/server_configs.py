@@ -79,6 +79,7 @@ def influx(settings: ServerSettings) -> InfluxConfig:
         retention_s=given.retention_s,
         downsample_every_s=given.downsample_every_s,
         downsampled_retention_s=given.downsampled_retention_s,
+        compress=given.compress,
         ca_file=given.ca_file,
         deadline_s=given.deadline_s,
         timeout_s=given.timeout_s,

@@ -145,6 +145,9 @@ class InfluxSettings(Section):
     downsampled_retention_s: float | None = Field(
         None, ge=3600, description="Seconds that downsampled points are kept; None: for ever."
     )
+    compress: bool | None = Field(
+        None, description="Whether points are sent compressed; None: not to a server on this machine."
+    )
     ca_file: Path | None = Field(
         None, description="Certificates (PEM) that the server's is checked against; None: the system's."
     )

@@ -17,8 +17,10 @@ from itertools import islice
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+from ranvier.fabric.log import kafka_batches
+from ranvier.fabric.log.kafka_batches import Fetched
 from ranvier.fabric.log.kafka_config import KafkaConfig
-from ranvier.fabric.log.kafka_records import Fetched, Message
+from ranvier.fabric.log.kafka_records import Message
 from ranvier.ontology.errors import AccessRefused, StoreError
 
 T = TypeVar("T")
@@ -43,6 +45,7 @@ def library() -> Any:
         import kafka
         from kafka import errors
         from kafka.admin import MemberToRemove
+        from kafka.consumer.fetcher import Fetcher
         from kafka.coordinator.assignors.roundrobin import (
             RoundRobinPartitionAssignor,
         )
@@ -56,6 +59,7 @@ def library() -> Any:
     return SimpleNamespace(
         api=kafka, errors=errors, MemberToRemove=MemberToRemove, NetClient=KafkaNetClient,
         RoundRobin=RoundRobinPartitionAssignor,
+        Unpacked=kafka_batches.unpacking(Fetcher.PartitionRecords, errors.CorruptRecordError),
     )  # fmt: skip
 
 
@@ -140,6 +144,9 @@ def failure(config: KafkaConfig, doing: str, error: BaseException) -> StoreError
         kind, remedy = AccessRefused, "check the SASL mechanism, user name and password"
     elif isinstance(error, errors.AuthorizationError):
         kind, remedy = AccessRefused, "grant this user the right on the prefix's topics and groups"
+    elif isinstance(error, errors.KafkaTimeoutError) and config.security_protocol != "PLAINTEXT":
+        # The client tries refused credentials and certificates again until its time is up, and keeps no reason.
+        remedy = "see that the brokers run and can be reached, and check certificates, user name and password"
     elif isinstance(error, errors.InvalidReplicationFactorError):
         remedy = "start more brokers, or lower replication_factor"
     elif isinstance(error, errors.BrokerResponseError) and not error.retriable:
@@ -415,6 +422,7 @@ class Reader:
                 auto_offset_reset="earliest", enable_auto_commit=False, metrics_enabled=False,
                 allow_auto_create_topics=False, fetch_max_wait_ms=10,
             )  # fmt: skip
+            _take_apart(self._consumer)
             self._next = None
         return self._consumer
 
@@ -451,6 +459,7 @@ class Member:
                 fetch_max_wait_ms=FETCH_WAIT_MS, max_partition_fetch_bytes=config.fetch_bytes,
                 fetch_max_bytes=16 * config.fetch_bytes,
             )  # fmt: skip
+            _take_apart(self._consumer)
             self._consumer.subscribe(topics, listener=_listener(gained, lost))
             for topic in topics:
                 self._consumer.partitions_for_topic(
@@ -509,6 +518,11 @@ class Member:
         """Leave the group at once."""
         with suppress(Exception):
             self._consumer.close(autocommit=False, timeout_ms=self._config.request_timeout_s * 1000)
+
+
+def _take_apart(consumer: Any) -> None:
+    """Have what it fetches taken apart our way."""
+    consumer._fetcher.PartitionRecords = library().Unpacked
 
 
 class _Kept:

@@ -135,6 +135,9 @@ class KafkaGroupConsumer:
             sought = self._sought.pop(place, None)
             if sought is not None and self._member is not None:
                 self._member.seek((name, part), sought)
+        if self._member is not None:
+            # The client leaves a place paused that a rebalance gives back to the member that had it.
+            self._member.resume(places)
 
     def lost(self, places: set[Place]) -> None:
         """Called by the member, within a poll or when it closes, with the places that it no longer owns."""

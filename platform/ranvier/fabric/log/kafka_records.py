@@ -7,8 +7,9 @@ port sees. A message that someone else produced has none: its time is Kafka's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from ranvier.fabric.log.kafka_batches import Fetched
 from ranvier.fabric.log.kafka_names import partition_of
 from ranvier.fabric.ports import Entry, Record
 from ranvier.ontology.errors import InputError, StoreError
@@ -27,16 +28,6 @@ class Message(NamedTuple):
     key: bytes
     value: bytes
     headers: list[tuple[str, bytes]]
-
-
-class Fetched(Protocol):
-    """What comes back: the client's record."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
 
 
 def milliseconds(at_ns: int) -> int:
@@ -86,19 +77,23 @@ def size_of(message: Message) -> int:
 def decoded(topic: str, partition: int, messages: Sequence[Fetched]) -> list[Record]:
     """The records of messages of one partition; what is no UTF-8 in keys and headers is replaced."""
     records = []
-    stamp, stamped_ns = b"", 0  # those of one append share it
+    last: object = None
+    stamped_ns, texts = None, dict[str, str]()
     for message in messages:
-        headers = message.headers
-        if headers and headers[0][0] == TIME_HEADER:
-            if headers[0][1] != stamp:
-                stamp = headers[0][1] or b""
-                stamped_ns = int.from_bytes(stamp, "big", signed=True)
-            at_ns, texts = stamped_ns, _texts(headers[1:]) if len(headers) > 1 else {}
-        else:
-            at_ns, texts = message.timestamp * MS_NS, _texts(headers)
+        if message.headers is not last:  # those of one append have the same list
+            last = message.headers
+            stamped_ns, texts = _headers(message.headers)
+        at_ns = message.timestamp * MS_NS if stamped_ns is None else stamped_ns
         key = (message.key or b"").decode("utf-8", "replace")
         records.append(Record(topic, partition, message.offset, key, message.value or b"", texts, at_ns))
     return records
+
+
+def _headers(headers: Sequence[tuple[str, bytes | None]]) -> tuple[int | None, dict[str, str]]:
+    """The time in nanoseconds, where the first header says it, and the rest."""
+    if headers and headers[0][0] == TIME_HEADER:
+        return int.from_bytes(headers[0][1] or b"", "big", signed=True), _texts(headers[1:])
+    return None, _texts(headers)
 
 
 def _texts(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:

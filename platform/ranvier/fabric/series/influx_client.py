@@ -46,8 +46,10 @@ class InfluxClient:
     def write(self, bucket: str, lines: list[str]) -> None:
         """Store lines; they are durable when this returns. Raises InputError where the server refuses one."""
         target = {"org": self._config.org, "bucket": bucket, "precision": "ns"}
-        headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
-        body = gzip.compress("\n".join(lines).encode(), GZIP_LEVEL)
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        body = "\n".join(lines).encode()
+        if self._config.compresses:
+            headers["Content-Encoding"], body = "gzip", gzip.compress(body, GZIP_LEVEL)
         self.request("POST", "/api/v2/write", target, body, headers)
 
     def select(self, bucket: str, influxql: str, patience_s: float | None = None) -> bytes:

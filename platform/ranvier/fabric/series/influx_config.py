@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ranvier.ontology.errors import InputError
 
@@ -26,6 +27,8 @@ class InfluxConfig:
     ca_file                  certificates to trust for https; None trusts the system's
     lines_per_request        reports that one request carries, at most
     known_series             series of which the newest point is remembered, at most
+    compress                 whether lines are sent compressed; None: not to this machine itself, where that costs
+                             both sides more than the bytes do
     """
 
     url: str
@@ -40,6 +43,7 @@ class InfluxConfig:
     ca_file: Path | str | None = None
     lines_per_request: int = 10_000
     known_series: int = 100_000
+    compress: bool | None = None
 
     def __post_init__(self) -> None:
         for name in ("retention_s", "downsampled_retention_s"):
@@ -57,6 +61,14 @@ class InfluxConfig:
             raise InputError(
                 "a printable prefix that starts with no underscore", repr(self.prefix), "choose a plain name"
             )
+
+    @property
+    def compresses(self) -> bool:
+        """Whether lines are sent compressed."""
+        if self.compress is not None:
+            return self.compress
+        host = urlsplit(self.url).hostname or ""
+        return not (host in ("localhost", "::1") or host.startswith("127."))
 
     def bucket(self, name: str) -> str:
         """The full name of one of this platform's buckets."""

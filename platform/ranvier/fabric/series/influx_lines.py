@@ -7,6 +7,7 @@ Nothing is sent before every report of the batch was found possible.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -38,6 +39,13 @@ SeriesKey = tuple[str, str, str, str, str, str]
 """(measurement, tenant, network, object, period, lane), as they are, not encoded."""
 
 
+PLAIN = re.compile(r"[A-Za-z0-9._-]+")
+"""Names that are the same in JSON and in a line."""
+
+AS_FIELDS = bytes.maketrans(b":", b"=")
+ODD = re.compile(rb":[^-0-9]")
+"""A value in JSON that is not a finite number."""
+
 Versions = tuple[int | None, ...]
 """The fingerprint of each copy of one series and end; None for a copy that is missing."""
 
@@ -56,8 +64,7 @@ class Track:
     versions: Versions | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Line:
+class Line(msgspec.Struct, eq=False):
     """One report that may be written: what it says, and where it belongs. Never altered."""
 
     track: Track
@@ -79,7 +86,7 @@ class LineWriter:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._tracks: dict[tuple[str, str, str, str, str], Track] = {}
-        self._layouts: dict[tuple[str, ...], str] = {}
+        self._layouts: dict[tuple[str, ...], str | None] = {}
         self._lanes: dict[str, str] = {OBSERVED: ""}
 
     def lines(self, reports: Sequence[MeasurementReport], recorded_at_ns: int | Sequence[int]) -> list[Line]:
@@ -107,7 +114,7 @@ class LineWriter:
     def _fields(self, reports: Sequence[MeasurementReport], recorded: list[int]) -> list[str | None]:
         """The quantities and time of recording of each report; None for one without values.
 
-        All reports of one layout are written by one template, which is what makes a line cheap.
+        All reports of one layout are written together, which is what makes a line cheap.
         """
         groups: dict[tuple[str, ...], list[int]] = {}
         for place, report in enumerate(reports):
@@ -117,26 +124,38 @@ class LineWriter:
             if not layout:
                 continue
             several = [reports[place] for place in places]
-            width = len(layout) + 1
-            cells: list[str | int] = [0] * (width * len(several))
-            texts = _texts(several)
-            for column in range(len(layout)):
-                cells[column::width] = texts[column :: len(layout)]
-            cells[len(layout) :: width] = [recorded[place] for place in places]
-            lines = (self._layout(layout) * len(several) % tuple(cells)).split("\n")
-            for place, line in zip(places, lines, strict=False):
-                said[place] = line
+            fields = self._said(layout, several)
+            for place, text in zip(places, fields, strict=True):
+                said[place] = f"{text},{RECORDED}={recorded[place]}i"
         return said
 
-    def _layout(self, quantities: tuple[str, ...]) -> str:
-        """A template of the fields of reports with these quantities."""
-        found = self._layouts.get(quantities)
-        if found is None:
+    def _said(self, layout: tuple[str, ...], reports: Sequence[MeasurementReport]) -> list[str]:
+        """The quantities of reports of one layout.
+
+        JSON's encoder writes numbers as InfluxDB reads them, each as the shortest text that reads back as the
+        same float, and faster than anything else. Where the names are plain its objects are fields but for
+        the punctuation.
+        """
+        template = self._layout(layout)
+        if template is None:
+            try:
+                text = msgspec.json.encode([report.values for report in reports])
+            except (TypeError, OverflowError):
+                text = b":null"
+            if not ODD.search(text):
+                return text.translate(AS_FIELDS, b'"')[2:-2].decode().split("},{")
+            template = _template(layout)
+        lines = (template * len(reports) % tuple(_texts(reports))).split("\n")
+        return lines[:-1]
+
+    def _layout(self, quantities: tuple[str, ...]) -> str | None:
+        """A template of the fields of reports with these quantities; None where their names are plain."""
+        if quantities not in self._layouts:
             if len(self._layouts) > self._capacity:
                 self._layouts.clear()
-            names = (in_line(encode(name)).replace("%", "%%") for name in quantities)
-            found = self._layouts[quantities] = "".join(f"{name}=%s," for name in names) + f"{RECORDED}=%di\n"
-        return found
+            plain = all(PLAIN.fullmatch(name) and encode(name) == name for name in quantities)
+            self._layouts[quantities] = None if plain else _template(quantities)
+        return self._layouts[quantities]
 
     def _track(self, report: MeasurementReport, period: str) -> Track:
         lane = self._lanes.get(report.origin)
@@ -168,11 +187,13 @@ class LineWriter:
         self._tracks.clear()
 
 
-def _texts(reports: Sequence[MeasurementReport]) -> list[str]:
-    """All values in a row, each as the shortest text that reads back as the same float.
+def _template(quantities: tuple[str, ...]) -> str:
+    names = (in_line(encode(name)).replace("%", "%%") for name in quantities)
+    return ",".join(f"{name}=%s" for name in names) + "\n"
 
-    JSON's encoder is thrice as fast as repr; what is not a finite float it spells with letters.
-    """
+
+def _texts(reports: Sequence[MeasurementReport]) -> list[str]:
+    """All values in a row. What is not a finite float JSON spells with letters."""
     values = list(chain.from_iterable(report.values.values() for report in reports))
     try:
         text = msgspec.json.encode(values)

@@ -24,6 +24,7 @@ from ranvier.fabric.sinks import StepResult
 from ranvier.gateway import logs
 from ranvier.gateway.bootstrap import open_ports
 from ranvier.gateway.clock import SystemClock
+from ranvier.gateway.runtime import long_lived
 from ranvier.gateway.runtime.patience import Patience, Troubles
 from ranvier.gateway.runtime.sink_lag import SinkLag
 from ranvier.gateway.runtime.stores import Ports
@@ -62,16 +63,18 @@ def ingest_until(stop: threading.Event, settings: Settings) -> StepResult:
         ingest = patience.insist(lambda: _ingest(ports, settings, ontology))
         if ingest is None:
             return StepResult()
+        long_lived.keep()
         try:
             _take(ingest, ports, patience, stop)
         finally:
+            long_lived.let_go()
             _leave(ingest)
     return ingest.total
 
 
 def _ingest(ports: Ports, settings: Settings, ontology: Ontology) -> Ingest:
     batch, clock = settings.ingest.batch_records, SystemClock()
-    return Ingest(ports.log, ports.series, ports.graph, ontology, batch, clock.now_ns)
+    return Ingest(ports.log, ports.series, ports.graph, ontology, batch, clock.now_ns, overlap=True)
 
 
 def _take(ingest: Ingest, ports: Ports, patience: Patience, stop: threading.Event) -> None:

@@ -19,6 +19,7 @@ import structlog
 from ranvier.fabric.event import ALARMS, DEAD_LETTERS, FEEDBACK, MEASUREMENTS, TOPOLOGY, Payload
 from ranvier.fabric.ingest import Ingest, publish
 from ranvier.fabric.ports import Entry, EventLog, Offsets
+from ranvier.gateway.runtime import long_lived
 from ranvier.gateway.runtime.feed import Feed
 from ranvier.gateway.runtime.patience import Patience
 from ranvier.gateway.runtime.sink_lag import SINKS, Backlog
@@ -60,12 +61,14 @@ class Workers:
 
     def start(self) -> None:
         """Start all loops."""
+        long_lived.keep()
         for thread in self._threads:
             thread.start()
 
     def close(self) -> None:
         """Stop all loops, wait for them, and leave the consumer groups."""
         self.stop.set()
+        long_lived.let_go()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
@@ -273,5 +276,5 @@ def _ingest(platform: TwinPlatform) -> Ingest:
     stores = platform.stores
     return Ingest(
         stores.log, stores.series, stores.graph, stores.ontology,
-        platform.settings.ingest.batch_records, platform.now_ns,
+        platform.settings.ingest.batch_records, platform.now_ns, platform.settings.profile == "servers",
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from ranvier.fabric.sources.adapters import ADAPTERS
 from ranvier.fabric.sources.source import Bad, Good, SourceContext
 from ranvier.fabric.topology_change import NodeChange, RelationChange, TopologyChange
 from ranvier.ontology.errors import InputError, StoreError
-from ranvier.ontology.ontology import load
+from ranvier.ontology.ontology import Ontology, load
 
 ONTOLOGY = load()
 RSSI = "UE.RSSI"
@@ -73,14 +74,25 @@ class Graph:
 class World:
     """All stores in a folder; `restart` is what comes after a crash."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.graph = folder, Graph()
+    def __init__(self, folder: Path, overlap: bool = False) -> None:
+        self.folder, self.graph, self.overlap = folder, Graph(), overlap
         self.open()
 
     def open(self) -> None:
         self.log = Log(self.folder / "log.db", lease_s=0.0)
         self.series = DuckdbSeries(self.folder / "series.duckdb", ONTOLOGY)
-        self.ingest = Ingest(self.log, self.series, self.graph, ONTOLOGY, batch=8)  # type: ignore[arg-type]
+        self.ingest = self.member()
+
+    def member(self, ontology: Ontology = ONTOLOGY) -> Ingest:
+        """Another member of the same groups."""
+        return Ingest(
+            self.log,
+            self.series,
+            self.graph,
+            ontology,
+            batch=8,
+            overlap=self.overlap,  # type: ignore[arg-type]
+        )
 
     def close(self) -> None:
         self.ingest.close()
@@ -104,8 +116,15 @@ class World:
         return dict(zip(zip(frame.object_ids, frame.end_ns, strict=True), frame.values, strict=True))
 
 
+@pytest.fixture(params=[False, True], ids=["in turn", "overlapping"])
+def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    made = World(tmp_path, request.param)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def in_turn(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
     yield made
     made.close()
@@ -192,7 +211,7 @@ def test_a_refused_report_comes_in_whole_once_the_ontology_is_mended(world: Worl
     assert isinstance(good, Good)
     assert good.payload == sent
     world.ingest.close()
-    world.ingest = Ingest(world.log, world.series, world.graph, mended, batch=8)  # type: ignore[arg-type]
+    world.ingest = world.member(mended)
     publish(world.log, [good.payload], letter.source, 30)
     assert world.ingest.drain(40).points == 5
     frame = world.series.read(SeriesQuery("rival", "n2"))
@@ -268,11 +287,11 @@ CRASHES = st.lists(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )  # fmt: skip
-@given(crashes=CRASHES, bad_every=st.integers(2, 7))
+@given(crashes=CRASHES, bad_every=st.integers(2, 7), overlap=st.booleans())
 def test_the_effect_is_exactly_once_wherever_it_crashes(
-    tmp_path_factory: pytest.TempPathFactory, crashes: list[str], bad_every: int
+    tmp_path_factory: pytest.TempPathFactory, crashes: list[str], bad_every: int, overlap: bool
 ) -> None:
-    world = World(tmp_path_factory.mktemp("world"))
+    world = World(tmp_path_factory.mktemp("world"), overlap)
     published = [report(n, 1e6 if n % bad_every == 0 else -20.0 - n, ue=f"UE={n % 3}") for n in range(40)]
     publish(world.log, published, "walk.csv", 4)
     for crash in crashes:
@@ -321,7 +340,7 @@ def test_members_that_join_stall_and_leave_share_the_work_and_repeat_nothing(
     """With a lease of 0 each member is given up whenever the other one looks: a zombie at every step."""
     world.log.lease_ns = int(lease_s * S)
     publish(world.log, _mixed(100), "x", 4)
-    other = Ingest(world.log, world.series, world.graph, ONTOLOGY, batch=8)  # type: ignore[arg-type]
+    other = world.member()
     for _ in range(4):
         world.ingest.step(9)
         other.step(9)
@@ -340,7 +359,7 @@ def test_who_takes_over_goes_on_where_the_store_is_and_not_where_the_group_is(
     world: World, where: str
 ) -> None:
     publish(world.log, _mixed(100), "x", 4)
-    other = Ingest(world.log, world.series, world.graph, ONTOLOGY, batch=8)  # type: ignore[arg-type]
+    other = world.member()
     other.step(9)
     _crash(world, where)
     other.drain(10)
@@ -408,26 +427,59 @@ def test_measurements_do_not_wait_for_a_graph_that_is_away(world: World) -> None
 
 
 def test_a_graph_that_is_away_is_tried_again_though_measurements_never_end(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    in_turn: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(world.log, [NodeChange("UE=1", "UE", 3)], "x", 4)
-    world.graph.fails = 1
-    step = world.ingest._series.step
+    publish(in_turn.log, [NodeChange("UE=1", "UE", 3)], "x", 4)
+    in_turn.graph.fails = 1
+    step = in_turn.ingest._series.step
 
     def more(now_ns: int, timeout_s: float = 0.0) -> Any:
-        publish(world.log, [report(now_ns)], "x", 4)
+        publish(in_turn.log, [report(now_ns)], "x", 4)
         return step(now_ns, timeout_s)
 
-    monkeypatch.setattr(world.ingest._series, "step", more)
+    monkeypatch.setattr(in_turn.ingest._series, "step", more)
     with pytest.raises(StoreError, match="room"):
-        world.ingest.step(9)
-    assert world.ingest.step(9).changes == 1
+        in_turn.ingest.step(9)
+    assert in_turn.ingest.step(9).changes == 1
 
 
-def test_a_step_takes_no_more_than_its_batch(world: World) -> None:
+def test_a_step_takes_no_more_than_its_batch(in_turn: World) -> None:
+    publish(in_turn.log, (report(n) for n in range(100)), "x", 4)
+    assert [in_turn.ingest.step(9).records for _ in range(3)] == [8, 8, 8]
+    assert in_turn.ingest.drain(9).points == 100 - 24
+
+
+def test_a_step_that_overlaps_takes_what_there_is_while_there_is_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, overlap=True)
     publish(world.log, (report(n) for n in range(100)), "x", 4)
-    assert [world.ingest.step(9).records for _ in range(3)] == [8, 8, 8]
-    assert world.ingest.drain(9).points == 100 - 24
+    monkeypatch.setattr("ranvier.fabric.ingest.STEP_S", -1.0)
+    assert 8 <= world.ingest.step(9).records < 100
+    monkeypatch.undo()
+    assert world.ingest.step(9).records > 8
+    world.ingest.drain(9)
+    assert world.ingest.total.points == 100
+    world.close()
+
+
+def test_measurements_are_stored_while_the_graph_is_at_work(tmp_path: Path) -> None:
+    """The graph takes its batch only once the Measurements that came after it can be read."""
+    world = World(tmp_path, overlap=True)
+    publish(world.log, [NodeChange("UE=1", "UE", 3), *(report(n) for n in range(1, 31))], "x", 4)
+    apply = world.graph.apply
+
+    def patient(*given: Any) -> int:
+        until = time.monotonic() + 20
+        while len(world.values()) < 30 and time.monotonic() < until:
+            time.sleep(0.005)
+        assert len(world.values()) == 30
+        return apply(*given)
+
+    world.graph.apply = patient  # type: ignore[method-assign]
+    result = world.ingest.step(9)
+    assert (result.points, result.changes) == (30, 1)
+    world.close()
 
 
 def test_totals_and_the_twin_lag_can_be_read(world: World) -> None:

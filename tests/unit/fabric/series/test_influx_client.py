@@ -79,8 +79,28 @@ def client_of(server: Any, clock: Clock, **more: Any) -> InfluxClient:
     return InfluxClient(InfluxConfig(url, "org", "secret", **more), clock, clock.sleep)
 
 
-def test_a_write_is_one_gzipped_request_with_every_line(server: Any) -> None:
+def test_a_write_to_this_machine_is_one_plain_request_with_every_line(server: Any) -> None:
     client_of(server, Clock()).write("bucket", ["a x=1 1", "b x=2 2"])
+    ((_, headers, body),) = server.came
+    assert "Content-Encoding" not in headers
+    assert body == b"a x=1 1\nb x=2 2"
+
+
+@pytest.mark.parametrize(
+    ("url", "compress", "does"),
+    [
+        ("http://127.0.0.1:8086", None, False), ("http://localhost:8086", None, False),
+        ("http://[::1]:8086", None, False), ("http://influx:8086", None, True),
+        ("https://10.0.0.7", None, True), ("http://localhost:8086", True, True),
+        ("http://influx:8086", False, False),
+    ],
+)  # fmt: skip
+def test_lines_are_compressed_where_a_network_is_between(url: str, compress: bool | None, does: bool) -> None:
+    assert InfluxConfig(url, "org", "secret", compress=compress).compresses == does
+
+
+def test_a_compressed_write_is_one_gzipped_request_with_every_line(server: Any) -> None:
+    client_of(server, Clock(), compress=True).write("bucket", ["a x=1 1", "b x=2 2"])
     ((path, headers, body),) = server.came
     assert path == "/api/v2/write?org=org&bucket=bucket&precision=ns"
     assert headers["Authorization"] == "Token secret"
@@ -93,7 +113,7 @@ def test_what_was_not_answered_is_sent_again_the_same(server: Any, status: int) 
     server.script = [(status, {}), (status, {})]
     client_of(server, clock).write("bucket", ["a x=1 1"])
     assert len(server.came) == 3
-    assert len({gzip.decompress(body) for _, _, body in server.came}) == 1
+    assert len({body for _, _, body in server.came}) == 1
     assert clock.waits == [0.05, 0.1]
 
 
