@@ -270,9 +270,7 @@ class Simulator:
         state.used += traces.cell_prbs.to(state.used.dtype).sum(dim=-1)
         if self.scenario.energy:
             power_dbm = torch.from_numpy(cells.power_dbm)
-            state.energy_ws += self._energy.spent(
-                state.energy, traces.cell_prbs, block.first, power_dbm, on
-            )
+            state.energy_ws += self._energy.spent(state.energy, traces.cell_prbs, block.first, power_dbm, on)
         state.slot = block.end
         return traces
 
