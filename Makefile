@@ -23,6 +23,8 @@ run: $(STAMP_RUN) $(WEB_OUT) ## set up, then run the platform on its embedded de
 .PHONY: test
 test: $(STAMP_DEV) $(WEB_OUT) ## set up, then run all the tests, with real servers where they can be built
 	@scripts/browser.sh
+	@echo "== kernels of the simulator (a minute or so, once for each version of them)"
+	@OMP_NUM_THREADS=1 $(BIN)/python -c "from ranvier.dtops.simulator import kernel_cache; kernel_cache.fill()"
 	@echo "== tests"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.servers run -- \
 	  $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)

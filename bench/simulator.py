@@ -3,8 +3,8 @@
     python -m bench.simulator [--slots 4000] [--peers] [--task JSON]
 
 Everything on: two layers, fading on the serving link and eight interferers, mixed traffic, motion, handover,
-energy. Each size runs in a process of its own. The peer is ns-3's LTE module, compiled against the package of
-PyPI in an environment of its own (`--peers`; it takes minutes).
+energy. Each size runs in a process of its own. The peers are ns-3's LTE module, compiled against the package of
+PyPI, and Sionna's system-level blocks, each in an environment of its own (`--peers`; it takes minutes).
 """
 
 from __future__ import annotations
@@ -130,6 +130,20 @@ def _build_ns3(binary: Path) -> None:
     )  # fmt: skip
 
 
+def sionna(cells: int, users: int, slots: int) -> dict[str, float]:
+    """Sionna's scheduler, link adaptation and physical layer abstraction, one thread."""
+    python = PEERS / "sionna-environment" / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "sionna-no-rt==2.2.0"], check=True)
+    script = ROOT / "bench" / "peers" / "sionna_system.py"
+    done = subprocess.run(
+        [python, script, str(cells), str(users), str(slots)], capture_output=True, text=True, check=True
+    )
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
 def section(quick: bool) -> Section:
     """The chapter; peers only in the whole bench."""
     slots = 1000 if quick else 4000
@@ -179,18 +193,33 @@ def section(quick: bool) -> Section:
     names = ("uma-21", "uma-57", "127 sites", "331 sites")
     out.tables = [(head, [[name, *(found[name][key] for key in keys)] for name in names])]
     if "ns3" in found:
-        peer = found["ns3"]
-        ratio = found["uma-21"]["per_cpu_s"] / peer["cell_slots_s"]
-        out.figures.append(
-            Figure("against ns-3's LTE module, one core each, 21 cells", ratio, "times as fast")
-        )
-        out.remarks = [
-            f"ns-3 3.44 simulated {peer['cells']} cells and {peer['users']} users for {peer['seconds']:g} s in "
-            f"{peer['wall_s']:.1f} s of one core, after attaching them. It models RRC signalling as messages, RLC "
-            "and PDCP entities and the uplink, which Ranvier's does not; it leaves out wraparound, fading, rank 2, "
-            "penetration and energy, and its load is saturated, so each of its cells always sends."
-        ]
+        _beside(out, found)
     return out
+
+
+def _beside(out: Section, found: dict[str, Any]) -> None:
+    """The peers' figures, and what each leaves out."""
+    peer, blocks = found["ns3"], found["sionna"]
+    out.figures += [
+        Figure(
+            "against ns-3's LTE module, one core each, 21 cells",
+            found["uma-21"]["per_cpu_s"] / peer["cell_slots_s"], "times as fast",
+        ),
+        Figure(
+            "against Sionna's system-level blocks, one core each, 57 cells",
+            found["uma-57"]["per_cpu_s"] / blocks["cell_slots_s"], "times as fast",
+        ),
+    ]  # fmt: skip
+    out.remarks = [
+        f"ns-3 3.44 simulated {peer['cells']} cells and {peer['users']} users for {peer['seconds']:g} s in "
+        f"{peer['wall_s']:.1f} s of one core, after attaching them. It models RRC signalling as messages, RLC and "
+        "PDCP entities and the uplink, which Ranvier's does not; it leaves out wraparound, fading, rank 2, "
+        "penetration and energy, and its load is saturated, so each of its cells always sends.",
+        f"Sionna 2.2's blocks took {blocks['wall_s']:.2f} s for {blocks['slots']} slots of {blocks['cells']} cells. They "
+        "are written for GPUs and for gradients, which Ranvier's kernels do not give; here on one thread they do PF "
+        "scheduling, link adaptation and block errors, with given local means, uncorrelated fading and full "
+        "buffers: no channel model, traffic, queues, HARQ combining, motion, handover or energy.",
+    ]
 
 
 def main() -> None:
@@ -217,6 +246,7 @@ def main() -> None:
     found["common random numbers"] = in_process("bench.simulator", "--slots", "2000", "--pairs")
     if options.peers:
         found["ns3"] = ns3(7, 10, 0.2)
+        found["sionna"] = sionna(57, 10, 200)
     print(json.dumps(found))
 
 

@@ -1,7 +1,7 @@
 """Where compiled kernels are kept: in a folder that is named after their sources.
 
 Numba looks at the file of a function alone, not at what it calls: a change elsewhere would leave a kernel as it
-was. A hash over all compiled sources in the folder's name makes any change compile anew.
+was. A hash over all compiled sources in the folder's name makes any change compile anew. `fill` compiles them all at once.
 """
 
 from __future__ import annotations
@@ -31,3 +31,14 @@ def use() -> None:
     import numba
 
     numba.config.CACHE_DIR = str(folder())
+
+
+def fill() -> None:
+    """Compile every kernel of a run, where that is not done: a minute or so, once for each version."""
+    from ranvier.dtops.simulator.scenario_file import load_scenario
+    from ranvier.dtops.simulator.seeds import Seeds
+    from ranvier.dtops.simulator.simulator import Simulator
+
+    run = Simulator(load_scenario("uma-21").changed(users={"total": 4}), Seeds.of([1]))
+    for _ in run.blocks(run.start(), 1):
+        pass
