@@ -215,10 +215,10 @@ def _beside(out: Section, found: dict[str, Any]) -> None:
         f"{peer['wall_s']:.1f} s of one core, after attaching them. It models RRC signalling as messages, RLC and "
         "PDCP entities and the uplink, which Ranvier's does not; it leaves out wraparound, fading, rank 2, "
         "penetration and energy, and its load is saturated, so each of its cells always sends.",
-        f"Sionna 2.2's blocks took {blocks['wall_s']:.2f} s for {blocks['slots']} slots of {blocks['cells']} cells. They "
-        "are written for GPUs and for gradients, which Ranvier's kernels do not give; here on one thread they do PF "
-        "scheduling, link adaptation and block errors, with given local means, uncorrelated fading and full "
-        "buffers: no channel model, traffic, queues, HARQ combining, motion, handover or energy.",
+        f"Sionna 2.2's blocks took {blocks['wall_s']:.2f} s for {blocks['slots']} slots of {blocks['cells']} "
+        "cells. They are written for GPUs and for gradients, which Ranvier's kernels do not give; here on one "
+        "thread they do PF scheduling, link adaptation and block errors, with given local means, uncorrelated "
+        "fading and full buffers: no channel model, traffic, queues, HARQ combining, motion, handover or energy.",
     ]
 
 

@@ -42,12 +42,8 @@ def main() -> None:
         counted = scheduled.sum(dim=(1, 2)).to(torch.int32)
         mcs = loop(counted, feedback, effective)
         bits, feedback, effective, _, _ = abstraction(mcs, sent)
-        return (
-            bits.float(),
-            feedback,
-            torch.where(feedback >= 0, effective, torch.zeros_like(effective)),
-            counted,
-        )
+        effective = torch.where(feedback >= 0, effective, torch.zeros_like(effective))
+        return bits.float(), feedback, effective
 
     for _ in range(3):
         rate, feedback, effective = slot(rate, feedback, effective)

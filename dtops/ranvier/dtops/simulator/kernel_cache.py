@@ -1,7 +1,8 @@
 """Where compiled kernels are kept: in a folder that is named after their sources.
 
 Numba looks at the file of a function alone, not at what it calls: a change elsewhere would leave a kernel as it
-was. A hash over all compiled sources in the folder's name makes any change compile anew. `fill` compiles them all at once.
+was. A hash over all compiled sources in the folder's name makes any change compile anew. `fill` compiles them
+all at once.
 """
 
 from __future__ import annotations
