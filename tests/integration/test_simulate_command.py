@@ -101,6 +101,8 @@ def test_an_interrupted_run_says_how_to_go_on_and_ends_as_if_it_had_not_been(fol
     assert "--resume --out D" in told
     stopped = json.loads(manifest.read_text())
     assert stopped["state"] == "ABORT"
+    lineage = ranvier(folder, "catalogue", "lineage", f"simulation-{stopped['run']}")
+    assert "ABORT" in lineage
     # Shorten what is left: the plan is in the manifest.
     manifest.write_text(json.dumps({**stopped, "slots": stopped["slots_done"] + 200}))
     ranvier(folder, "simulate", "--resume", "--out", "D")

@@ -75,7 +75,7 @@ class LiveCells:
             users=Drop(total=CANDIDATES_PER_CELL * len(layout.cells), motion="static"),
             traffic=(Traffic(Ftp3(file_bits=FILE_BITS, files_per_s=1.0)),),
             link=SlotSettings(acknowledged=True),
-            control=ControlSettings(events=(A3(),), minimum_rsrp_dbm=-140.0), energy=False,
+            control=ControlSettings(events=(A3(),), minimum_rsrp_dbm=-140.0), energy=None,
             granularity_s=3600.0,
         )  # fmt: skip
 

@@ -21,6 +21,7 @@ from ranvier.dtops.simulator.deployment.port_yard import PortYard
 from ranvier.dtops.simulator.deployment.railway import Railway
 from ranvier.dtops.simulator.deployment.street_grid import StreetGrid
 from ranvier.dtops.simulator.drop import Drop, population
+from ranvier.dtops.simulator.energy.settings import EnergySettings
 from ranvier.dtops.simulator.intervention import Intervention, applied
 from ranvier.dtops.simulator.layout import SCHEDULERS, Antenna, Cells, Environment, Layout, Scheduler, Sites
 from ranvier.dtops.simulator.motion import Ground
@@ -89,7 +90,9 @@ class Scenario(BaseModel):
     links: int | None = Field(None, ge=1, description="Cells that a user sees one by one; None: all.")
     measurement_period_ms: float = Field(40.0, gt=0, description="Between two measurements of cells, ms.")
     granularity_s: float = Field(10.0, gt=0, description="Granularity period of counters, seconds.")
-    energy: bool = Field(True, description="Whether cells sleep, and their power is worked out.")
+    energy: EnergySettings | None = Field(
+        EnergySettings(), description="How cells spend and save power; null: it is not worked out."
+    )
 
     @model_validator(mode="after")
     def _holds_together(self) -> Scenario:

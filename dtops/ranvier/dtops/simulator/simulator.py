@@ -111,7 +111,7 @@ class Simulator:
         self._noise_mw = prb_noise_mw(self.carrier, scenario.noise_figure_db)
         self._step_turns = self.population.speed_m_s * (self.carrier.slot_s / self.carrier.wavelength_m)
         self._energy = EnergyModel(
-            EnergySettings(), self.carrier, torch.from_numpy(self.layout.cells.power_dbm),
+            scenario.energy or EnergySettings(), self.carrier, torch.from_numpy(self.layout.cells.power_dbm),
             self.layout.antennas[0].beams,
         )  # fmt: skip
 
@@ -268,7 +268,7 @@ class Simulator:
         traces = BlockTraces.empty(shape, block.slots)
         self._loop.run(state.slots, inputs, state.tallies, traces)
         state.used += traces.cell_prbs.to(state.used.dtype).sum(dim=-1)
-        if self.scenario.energy:
+        if self.scenario.energy is not None:
             power_dbm = torch.from_numpy(cells.power_dbm)
             state.energy_ws += self._energy.spent(state.energy, traces.cell_prbs, block.first, power_dbm, on)
         state.slot = block.end

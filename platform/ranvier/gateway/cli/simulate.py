@@ -55,52 +55,56 @@ def run(
     """Simulate a scenario. Interrupted runs go on with --resume --out DIR."""
     if context.invoked_subcommand is not None:
         return
+    _needed()
+    from ranvier.dtops.simulator.output.run_job import Plan, begin
+    from ranvier.dtops.simulator.scenario_file import load_scenario
     from ranvier.ontology.errors import InputError
 
-    _needed()
     if resume:
         if out is None:
             raise InputError("--out with --resume", "none", "name the folder of the run")
-        folder = _resumed(out, threads, as_json)
+        with _going_on(context, out):
+            folder = _resumed(out, threads, as_json)
     else:
         if scenario is None:
             raise InputError("--scenario NAME or a YAML file", "none", "see `ranvier simulate scenarios`")
         if backend not in ("compiled", "torch"):
             raise InputError("--backend compiled or torch", backend, "choose one of them")
-        folder = _begun(
-            scenario, out, as_json, slots=slots, seeds=tuple(range(seed, seed + seeds)), scene_seed=scene_seed,
-            backend=backend, threads=threads, traces=traces,
+        found = load_scenario(scenario)
+        run_id = str(uuid.uuid4())
+        at = out or Path(f"simulation-{found.name}-{run_id[:8]}")
+        plan = Plan(
+            run=run_id, scenario=found, slots=slots, seeds=tuple(range(seed, seed + seeds)), scene_seed=scene_seed,
+            start_ns=time.time_ns() // 10**9 * 10**9, backend=backend, threads=threads, traces=traces,  # type: ignore[arg-type]
         )  # fmt: skip
+        with _going_on(context, at), _progress(as_json, found.name) as tell:
+            folder = begin(plan, at, tell)
     _register(context, folder)
     _tell(folder, as_json)
-
-
-def _begun(scenario: str, out: Path | None, quiet: bool, **how: object) -> RunFolder:
-    from ranvier.dtops.simulator.output.run_job import Plan, begin
-    from ranvier.dtops.simulator.scenario_file import load_scenario
-
-    found = load_scenario(scenario)
-    run_id = str(uuid.uuid4())
-    plan = Plan(run=run_id, scenario=found, start_ns=time.time_ns() // 10**9 * 10**9, **how)  # type: ignore[arg-type]
-    at = out or Path(f"simulation-{found.name}-{run_id[:8]}")
-    with _progress(quiet, found.name) as tell, _going_on(at):
-        return begin(plan, at, tell)
 
 
 def _resumed(out: Path, threads: int, quiet: bool) -> RunFolder:
     from ranvier.dtops.simulator.output.run_job import resume
 
-    with _progress(quiet, out.name) as tell, _going_on(out):
+    with _progress(quiet, out.name) as tell:
         return resume(out, threads, tell)
 
 
 @contextmanager
-def _going_on(at: Path) -> Iterator[None]:
-    """Say how to go on where the run is interrupted."""
+def _going_on(context: typer.Context, at: Path) -> Iterator[None]:
+    """Catalogue a run that is stopped, too; say how to go on where it was interrupted."""
+    from ranvier.dtops.simulator.output.run_folder import MANIFEST, RunFolder
+
+    began_ns = time.time_ns()
     try:
         yield
-    except KeyboardInterrupt:
-        complain(f"interrupted; go on with: ranvier simulate --resume --out {at}")
+    except BaseException as error:
+        manifest = at / MANIFEST
+        # A folder that was there before belongs to another run, which was refused.
+        if manifest.exists() and manifest.stat().st_mtime_ns >= began_ns:
+            _register(context, RunFolder.open(at))
+        if isinstance(error, KeyboardInterrupt):
+            complain(f"interrupted; go on with: ranvier simulate --resume --out {at}")
         raise
 
 

@@ -41,7 +41,7 @@ class SlotSettings:
     processes: int = 8
     transmissions: int = 4
     layers: int = 2
-    acknowledged: bool = False
+    acknowledged: bool = True
     average_slots: float = 100.0
     queue_packets: int = 64
     mcs_table: TableName = "256qam"
