@@ -89,7 +89,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_ends_as_if_it_had_not_been(fol
         [*command, "--slots", "60000", "--seeds", "3", "--out", "D"], cwd=folder, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         # Where the tests run in the background of a shell, interrupts are ignored, and that is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )  # fmt: skip
     manifest = folder / "D" / "manifest.json"
     end = time.monotonic() + 200
