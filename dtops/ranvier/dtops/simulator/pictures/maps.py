@@ -79,7 +79,7 @@ def map_of(
             np.where(np.isfinite(field), field, np.nan), origin="lower", extent=extent_m, cmap="viridis",
             aspect="equal", interpolation="nearest",
         )  # fmt: skip
-        figure.colorbar(shown, ax=axes, label=label)
+        figure.colorbar(shown, ax=axes, label=label, shrink=0.9)
         if users_m is not None:
             axes.plot(users_m[:, 0], users_m[:, 1], ".", ms=2.5, color="white", alpha=0.7, lw=0)
         _sites(axes, layout, extent_m)
@@ -87,7 +87,7 @@ def map_of(
         axes.grid(visible=False)
 
     aspect = (extent_m[3] - extent_m[2]) / (extent_m[1] - extent_m[0])
-    return Picture(name, caption, draw, width_in=7.0, height_in=float(np.clip(5.8 * aspect + 0.8, 2.2, 7.5)))
+    return Picture(name, caption, draw, width_in=7.0, height_in=float(np.clip(5.4 * aspect + 0.5, 2.2, 7.5)))
 
 
 def _sites(axes: Any, layout: Layout, extent_m: tuple[float, ...]) -> None:
