@@ -236,13 +236,15 @@ def main() -> None:
         print(json.dumps(common_random_numbers(options.slots)))
         return
     found: dict[str, Any] = {}
-    for name, slots in (
-        ("uma-21", options.slots),
-        ("uma-57", options.slots),
-        ("127 sites", options.slots // 4),
-        ("331 sites", options.slots // 10),
+    for name, seeds, slots in (
+        ("uma-21", 8, options.slots),
+        ("uma-57", 8, options.slots),
+        ("127 sites", 2, options.slots // 4),
+        ("331 sites", 2, options.slots // 10),
     ):
-        found[name] = in_process("bench.simulator", "--slots", str(max(slots, 200)), "--one", name, "2")
+        found[name] = in_process(
+            "bench.simulator", "--slots", str(max(slots, 200)), "--one", name, str(seeds)
+        )
     found["common random numbers"] = in_process("bench.simulator", "--slots", "2000", "--pairs")
     if options.peers:
         found["ns3"] = ns3(7, 10, 0.2)

@@ -46,9 +46,13 @@ def fields(keys: Tensor, distance_m: Tensor | float) -> Field:
 
 
 def values(field: Field, x_m: Tensor, y_m: Tensor) -> Tensor:
-    """The fields (…) at places (…), float32; waves are summed in their order."""
-    total = torch.zeros_like(x_m, dtype=torch.float32)
-    x, y = x_m.to(torch.float32), y_m.to(torch.float32)
-    for j in range(field.x.shape[-1]):
-        total += torch.cos(field.x[..., j] * x + field.y[..., j] * y + field.phase[..., j])
+    """The fields (…) at places (…), float32; waves are summed in halves, the same way for any batch."""
+    x, y = x_m.to(torch.float32)[..., None], y_m.to(torch.float32)[..., None]
+    waves = torch.cos(field.x * x + field.y * y + field.phase)
+    while waves.shape[-1] % 2 == 0:
+        half = waves.shape[-1] // 2
+        waves = waves[..., :half] + waves[..., half:]
+    total = waves[..., 0]
+    for j in range(1, waves.shape[-1]):
+        total = total + waves[..., j]
     return total * math.sqrt(2 / field.x.shape[-1])
