@@ -73,6 +73,15 @@ def test_the_same_seeds_are_identical_and_others_are_not(folder: Path, run: Path
     assert {each["kpi"] for each in other["kpis"]} >= {"prb_percent", "power_w"}
 
 
+def test_its_counters_enter_the_platform_as_feedback_and_never_as_observed(folder: Path, run: Path) -> None:
+    told = ranvier(folder, "simulate", "publish", "A")
+    # Three realisations of three cells in DU and CU and one element, five periods; and the pairs of handovers.
+    assert int(told.split()[0].replace(",", "")) >= 3 * 7 * 5
+    assert ", 0 refused" in told
+    cell = "SubNetwork=tiny,ManagedElement=site-1,GNBDUFunction=1,NRCellDU=site-1-1"
+    assert json.loads(ranvier(folder, "series", "points", cell, "RRU.PrbTotDl", "--json")) == []
+
+
 def test_its_pictures_are_png_and_one_page_without_requests(folder: Path, run: Path) -> None:
     ranvier(folder, "simulate", "plot", "A", "--pixels", "24")
     pictures = sorted((run / "pictures").glob("*.png"))

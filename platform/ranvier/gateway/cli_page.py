@@ -48,6 +48,7 @@ EXAMPLES = {
     "simulate scenarios": ("ranvier simulate scenarios",),
     "simulate schema": ("ranvier simulate schema",),
     "simulate plot": ("ranvier simulate plot RUN",),
+    "simulate publish": ("ranvier simulate publish RUN",),
     "simulate compare": ("ranvier simulate compare RUN OTHER --margin 0.05",),
     "status": ("ranvier status", "ranvier --folder /var/lib/ranvier status --json"),
     "topology list": ("ranvier topology list --class NRCellDU --as-of 2026-01-31T12:00:00Z",),

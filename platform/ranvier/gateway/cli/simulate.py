@@ -186,6 +186,28 @@ def plot(
 
 
 @simulate.command()
+def publish(context: typer.Context, folder: Run) -> None:
+    """Send a run's counters to the platform: simulation feedback, with the run as its origin."""
+    _needed()
+    from tempfile import TemporaryFile
+
+    from ranvier.dtops.simulator.output.feedback import lines
+    from ranvier.dtops.simulator.output.run_folder import RunFolder
+    from ranvier.gateway.cli.connection import connect
+
+    run = RunFolder.open(folder)
+    with TemporaryFile() as events, connect(options_of(context).settings()) as platform:
+        events.writelines(lines(run))
+        events.seek(0)
+        receipt = platform.send("/v1/events/file", events, "application/octet-stream", source="run.ndjson")
+        platform.settle()
+    for refusal in receipt["refusals"][:3]:
+        complain(f"{refusal['position']}: {refusal['reason']}")
+    counts = f"{receipt['accepted']:,} reports accepted, {receipt['refused']:,} refused"
+    say(f"{counts}; origin run:{run.manifest['run']}.N")
+
+
+@simulate.command()
 def compare(
     a: Run,
     b: Annotated[Path, typer.Argument(help="The folder of another run.")],
