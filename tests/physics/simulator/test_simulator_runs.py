@@ -21,6 +21,7 @@ from ranvier.dtops.simulator.scenario import Scenario, parse
 from ranvier.dtops.simulator.scenario_file import load_scenario
 from ranvier.dtops.simulator.seeds import Seeds
 from ranvier.dtops.simulator.simulator import Period, Simulator
+from ranvier.ontology.errors import InputError
 
 MIX = [
     {"share": 0.4, "service": {"kind": "ftp3", "files_per_s": 2}},
@@ -133,6 +134,11 @@ def test_a_step_leaves_the_state_it_was_given_alone() -> None:
     assert torch.isfinite(kpis.prb_percent).all()
     again, _ = run.step(state, [Intervention(80, "power_dbm", 30.0)], slots=40)
     assert torch.equal(again.slots.delivered, after.slots.delivered)
+
+
+def test_compiled_kernels_are_refused_for_another_device_than_a_processor() -> None:
+    with pytest.raises(InputError, match="choose the backend torch"):
+        Simulator(SMALL, Seeds.of([1]), device="cuda")
 
 
 def test_steps_make_the_run() -> None:

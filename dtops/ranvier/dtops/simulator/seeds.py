@@ -28,6 +28,10 @@ class Seeds:
         words = [torch.tensor([streams.signed(each) for each in given]) for given in (scene, run or scene)]
         return cls(words[0], words[1])
 
+    def to(self, device: torch.device | str) -> Seeds:
+        """The same on another device."""
+        return Seeds(self.scene.to(device), self.run.to(device))
+
     def __len__(self) -> int:
         return len(self.scene)
 

@@ -16,8 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ranvier.dtops.simulator import motion as motions
@@ -49,7 +51,9 @@ from ranvier.dtops.simulator.slots.state import BlockInputs, BlockTraces, Tallie
 from ranvier.dtops.simulator.tally import CellTally, UserTally
 from ranvier.dtops.simulator.traffic.arrivals import Span, arrivals
 from ranvier.dtops.simulator.traffic.services import FullBuffer
+from ranvier.ontology.errors import InputError
 
+T = TypeVar("T")
 RECOMPUTES = frozenset({"tilt_deg", "azimuth_deg"})
 """Knobs that change gains themselves, not only powers."""
 
@@ -86,18 +90,24 @@ class Simulator:
     layout       by default the scenario's; another one on the same ground and carriers, as of a live network
     backend      "compiled" for processors, "torch" for any device
     threads      that run realisations side by side (compiled)
+    device       where tensors lie; another one than "cpu" needs the backend "torch"
     trace_users  whether outcomes hold users' traces by slot
     """
 
     def __init__(  # noqa: PLR0913 - what a run is made of, each by name
         self, scenario: Scenario, seeds: Seeds, *, population: Population | None = None,
         source: GainSource | None = None, backend: Backend = "compiled", threads: int = 2,
-        trace_users: bool = False, layout: Layout | None = None,
+        trace_users: bool = False, layout: Layout | None = None, device: str = "cpu",
     ) -> None:  # fmt: skip
+        self.device = torch.device(device)
+        if backend == "compiled" and self.device.type != "cpu":
+            raise InputError("a processor for compiled kernels", device, "choose the backend torch for it")
+        seeds = seeds.to(self.device)
         self.scenario, self.seeds, self.trace_users = scenario, seeds, trace_users
         self.layout = layout if layout is not None else scenario.layout()
         self.carrier: Carrier = scenario.carriers[0]
-        self.population = population if population is not None else scenario.population(seeds)
+        people = population if population is not None else scenario.population(seeds.to("cpu"))
+        self.population = people.to(self.device)
         self.source: GainSource = (
             source
             if source is not None
@@ -111,13 +121,17 @@ class Simulator:
         self._noise_mw = prb_noise_mw(self.carrier, scenario.noise_figure_db)
         self._step_turns = self.population.speed_m_s * (self.carrier.slot_s / self.carrier.wavelength_m)
         self._energy = EnergyModel(
-            scenario.energy or EnergySettings(), self.carrier, torch.from_numpy(self.layout.cells.power_dbm),
+            scenario.energy or EnergySettings(), self.carrier, self._of_cells(self.layout.cells.power_dbm),
             self.layout.antennas[0].beams,
         )  # fmt: skip
 
     # ------------------------------------------------------------ what users of it call
     def start(self) -> RunState:
         """The state before slot 0: everybody placed, nobody attached."""
+        with self.device:
+            return self._start()
+
+    def _start(self) -> RunState:
         people, seeds = self.population, self.seeds
         realisations, users, cells = people.realisations, len(people), len(self.layout.cells)
         moment = self._moment(0)
@@ -130,10 +144,10 @@ class Simulator:
             air=Air.of(gains, self.layout, nobody, self.scenario.link.interferers),
             sessions=fresh_sessions(people.present, self.scenario.control.sessions, moment, self._who),
             control=fresh_control(gains.cell, len(self.scenario.control.events)),
-            slots=fresh_state(realisations, users, self.carrier.subbands, self.scenario.link),
+            slots=fresh_state(realisations, users, self.carrier.subbands, self.scenario.link, self.device),
             energy=self._energy.fresh(realisations), load=torch.zeros(realisations, cells),
-            used=torch.zeros(realisations, cells), tallies=_tallies(realisations, cells, users),
-            control_tally=ControlTally.zeros(realisations, cells),
+            used=torch.zeros(realisations, cells), tallies=self._tallies(realisations, cells),
+            control_tally=ControlTally.zeros(realisations, cells, self.device),
             energy_ws=torch.zeros(realisations, cells, dtype=torch.float64),
         )  # fmt: skip
 
@@ -150,9 +164,12 @@ class Simulator:
             self.scenario.granularity_slots,
             cuts,
         ):
-            self._intervene(state, [each for each in changes if each.slot == block.first])
-            events = self._measure(state, block.first) if block.measures else None
-            yield BlockOutcome(block, self._slots(state, block), events)
+            # What torch makes lies on the device, but only while this runs and not where its outcome is used.
+            with self.device:
+                self._intervene(state, [each for each in changes if each.slot == block.first])
+                events = self._measure(state, block.first) if block.measures else None
+                traces = self._slots(state, block)
+            yield BlockOutcome(block, moved(traces, "cpu"), None if events is None else moved(events, "cpu"))
 
     def periods(
         self, state: RunState, slots: int, interventions: Sequence[Intervention] = ()
@@ -168,11 +185,12 @@ class Simulator:
         """Take the sums so far out of a state, which counts from nothing again."""
         taken = Period(
             state.slot - int(state.tallies.cells.slots[0, 0]), int(state.tallies.cells.slots[0, 0]),
-            state.tallies, state.control_tally, state.energy_ws,
+            Tallies(moved(state.tallies.cells, "cpu"), moved(state.tallies.users, "cpu")),
+            moved(state.control_tally, "cpu"), state.energy_ws.cpu(),
         )  # fmt: skip
         realisations, cells = state.energy_ws.shape
-        state.tallies = _tallies(realisations, cells, len(self.population))
-        state.control_tally = ControlTally.zeros(realisations, cells)
+        state.tallies = self._tallies(realisations, cells)
+        state.control_tally = ControlTally.zeros(realisations, cells, self.device)
         state.energy_ws = torch.zeros_like(state.energy_ws)
         return taken
 
@@ -226,7 +244,7 @@ class Simulator:
         before = state.control.serving
         state.control, events = control_step(
             state.control, Measured(state.gains.cell, state.air.rsrp_dbm, sinr, state.sessions.present),
-            CellTable.of(state.layout.cells), control, moment, self._who,
+            CellTable.of(state.layout.cells, self.device), control, moment, self._who,
         )  # fmt: skip
         state.control_tally.add(events)
         self._change_cells(state, events, before)
@@ -257,22 +275,32 @@ class Simulator:
         people, cells = self.population, state.layout.cells
         demand = torch.where(state.sessions.present, state.demand, 0.0)
         span = Span(block.first, block.slots, self.carrier.slot_s)
-        on = torch.from_numpy(cells.on)
+        on = self._of_cells(cells.on)
         inputs = BlockInputs(
             block.first, arrivals(self._services, people.service, people.key, demand, self.seeds, span),
             people.key, self._order, self.seeds.run, state.control.ready_slot, *self._traits,
-            torch.from_numpy(cells.scheduler), on,
+            self._of_cells(cells.scheduler), on,
             state.air.radio(state.gains, state.control.serving, self._step_turns, self._noise_mw),
         )  # fmt: skip
         shape = (people.realisations, len(cells), len(people) if self.trace_users else 0)
-        traces = BlockTraces.empty(shape, block.slots)
+        traces = BlockTraces.empty(shape, block.slots, self.device)
         self._loop.run(state.slots, inputs, state.tallies, traces)
         state.used += traces.cell_prbs.to(state.used.dtype).sum(dim=-1)
         if self.scenario.energy is not None:
-            power_dbm = torch.from_numpy(cells.power_dbm)
+            power_dbm = self._of_cells(cells.power_dbm)
             state.energy_ws += self._energy.spent(state.energy, traces.cell_prbs, block.first, power_dbm, on)
         state.slot = block.end
         return traces
+
+    def _of_cells(self, column: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(column).to(self.device)
+
+    def _tallies(self, realisations: int, cells: int) -> Tallies:
+        users = len(self.population)
+        return Tallies(
+            CellTally.zeros(realisations, cells, self.device),
+            UserTally.zeros(realisations, users, self.device),
+        )
 
     def _moment(self, slot: int) -> Moment:
         return Moment(slot, self.scenario.measurement_slots, self.carrier.slot_s)
@@ -283,14 +311,17 @@ def _traits(services: Sequence[object], people: Population, slot_s: float) -> tu
     budget = [round(getattr(each, "budget_ms", 0.0) * 1e-3 / slot_s) for each in services] + [0]
     discard = [bool(getattr(each, "discard", False)) for each in services] + [False]
     full = [isinstance(each, FullBuffer) for each in services] + [False]
-    return (
-        torch.tensor(budget)[people.service], torch.tensor(discard)[people.service],
-        torch.tensor(full)[people.service],
-    )  # fmt: skip
+    columns = (torch.tensor(each, device=people.service.device) for each in (budget, discard, full))
+    first, second, third = (column[people.service] for column in columns)
+    return first, second, third
 
 
-def _tallies(realisations: int, cells: int, users: int) -> Tallies:
-    return Tallies(CellTally.zeros(realisations, cells), UserTally.zeros(realisations, users))
+def moved(holder: T, device: str) -> T:
+    """A dataclass of tensors with all of them on another device; itself where they are there."""
+    columns = {each.name: getattr(holder, each.name) for each in fields(holder)}  # type: ignore[arg-type]
+    if all(column.device.type == device for column in columns.values()):
+        return holder
+    return type(holder)(**{name: column.to(device) for name, column in columns.items()})
 
 
 def _square(position_m: Tensor) -> Tensor:

@@ -48,6 +48,9 @@ def run(
     ] = None,
     traces: Annotated[bool, typer.Option("--traces", help="Also what each user got in each slot.")] = False,
     backend: Annotated[str, typer.Option(help="compiled, or torch (the reference, slow).")] = "compiled",
+    device: Annotated[
+        str, typer.Option(help="Where torch works: cpu, or cuda with --backend torch.")
+    ] = "cpu",
     threads: Threads = 2,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     as_json: AsJson = False,
@@ -75,7 +78,8 @@ def run(
         at = out or Path(f"simulation-{found.name}-{run_id[:8]}")
         plan = Plan(
             run=run_id, scenario=found, slots=slots, seeds=tuple(range(seed, seed + seeds)), scene_seed=scene_seed,
-            start_ns=time.time_ns() // 10**9 * 10**9, backend=backend, threads=threads, traces=traces,  # type: ignore[arg-type]
+            start_ns=time.time_ns() // 10**9 * 10**9, backend=backend,  # type: ignore[arg-type]
+            threads=threads, traces=traces, device=device,
         )  # fmt: skip
         with _going_on(context, at), _progress(as_json, found.name) as tell:
             folder = begin(plan, at, tell)

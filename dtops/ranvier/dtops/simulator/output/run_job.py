@@ -47,6 +47,7 @@ class Plan:
     backend: Backend = "compiled"
     threads: int = 2
     traces: bool = False
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.slots < 1:
@@ -59,13 +60,14 @@ class Plan:
         return {
             "run": self.run, "scenario": self.scenario.model_dump(mode="json"), "slots": self.slots,
             "seeds": list(self.seeds), "scene_seed": self.scene_seed, "start_ns": self.start_ns,
-            "backend": self.backend, "traces": self.traces, "slot_ns": self.scenario.carriers[0].slot_ns,
+            "backend": self.backend, "device": self.device, "traces": self.traces,
+            "slot_ns": self.scenario.carriers[0].slot_ns,
         }  # fmt: skip
 
     @classmethod
     def of(cls, manifest: dict[str, Any], threads: int = 2) -> Plan:
         """The plan of a run that was begun."""
-        names = ("run", "slots", "scene_seed", "start_ns", "backend", "traces")
+        names = ("run", "slots", "scene_seed", "start_ns", "backend", "device", "traces")
         return cls(
             scenario=parse(manifest["scenario"]), seeds=tuple(manifest["seeds"]), threads=threads,
             **{name: manifest[name] for name in names},
@@ -76,7 +78,7 @@ class Plan:
         scene = self.seeds if self.scene_seed is None else (self.scene_seed,) * len(self.seeds)
         return Simulator(
             self.scenario, Seeds.of(scene, self.seeds), backend=self.backend, threads=self.threads,
-            trace_users=self.traces,
+            trace_users=self.traces, device=self.device,
         )  # fmt: skip
 
 
