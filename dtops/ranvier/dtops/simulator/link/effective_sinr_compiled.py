@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
+from ranvier.dtops.simulator.kernel_cache import KERNEL
 from ranvier.dtops.simulator.link.information_compiled import (
     between,
     mutual_information,
@@ -17,7 +18,7 @@ from ranvier.dtops.simulator.link.information_compiled import (
 _HALF, _ONE, _FOUR = np.float32(0.5), np.float32(1.0), np.float32(4.0)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def channel_gains(serving, gains):  # type: ignore[no-untyped-def]
     """Write λ_max(G), G11, G22, det G into gains (4, S, U), of serving (2, 4, S, U), float32.
 
@@ -40,7 +41,7 @@ def channel_gains(serving, gains):  # type: ignore[no-untyped-def]
             gains[3, s, u] = det * det + deti * deti
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def rank2_sinr(first, second, det, snr):  # type: ignore[no-untyped-def]
     """γ of both layers, of G11, G22, det G and snr, float32."""
     half = _HALF * snr
@@ -48,7 +49,7 @@ def rank2_sinr(first, second, det, snr):  # type: ignore[no-untyped-def]
     return (half * first + both) / (_ONE + half * second), (half * second + both) / (_ONE + half * first)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def mean_information(sinr, prbs, curve):  # type: ignore[no-untyped-def]
     """Mean information per coded bit of sinr (V, S) float32 on prbs (S,) PRBs, by the modulation's curve."""
     total, weight = 0.0, 0.0
@@ -60,7 +61,7 @@ def mean_information(sinr, prbs, curve):  # type: ignore[no-untyped-def]
     return total / weight
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def mean_informations(sinr, prbs, curves):  # type: ignore[no-untyped-def]
     """The same for all four modulations, which share their places in curves (4, NODES)."""
     qpsk, qam16, qam64, qam256, weight = 0.0, 0.0, 0.0, 0.0, 0.0
@@ -77,7 +78,7 @@ def mean_informations(sinr, prbs, curves):  # type: ignore[no-untyped-def]
     return qpsk / weight, qam16 / weight, qam64 / weight, qam256 / weight
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def effective_sinr_db(information, curve, nodes):  # type: ignore[no-untyped-def]
     """The flat SINR in dB with this mean information; −inf for none."""
     return 10.0 * math.log10(sinr_of_information(information, curve, nodes))

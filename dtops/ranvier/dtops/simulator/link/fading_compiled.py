@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ranvier.dtops.simulator.kernel_cache import KERNEL
 from ranvier.dtops.simulator.link.counter_compiled import exponential, extend, uniform
 from ranvier.dtops.simulator.link.fading import (
     CROSS_POLAR_RATIO_DB,
@@ -297,7 +298,7 @@ def _aligned(shape: tuple[int, ...], dtype: type[np.floating]) -> NDArray[Any]:
     return room[begin : begin + size].view(dtype).reshape(shape)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def fading(store, path_turns, serving, power, room):  # type: ignore[no-untyped-def]
     """Fill serving (2, 4, S, U) and power (K, S, U), float32, for Doppler paths of path_turns (U,) float64.
 
@@ -321,7 +322,7 @@ def fading(store, path_turns, serving, power, room):  # type: ignore[no-untyped-
                     _square(real, imaginary, power[row - ENTRIES, s, first : first + count])
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def _sum_rays(store, g, row, room):  # type: ignore[no-untyped-def]
     """Σ over rays, in their order, into room.real and room.imaginary, for all lanes of a group."""
     link = max(row - ENTRIES + 1, 0)
@@ -337,7 +338,7 @@ def _sum_rays(store, g, row, room):  # type: ignore[no-untyped-def]
         )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _turns(path, cosine, start, turns):  # type: ignore[no-untyped-def]
     """Turns in [−1/2, 1/2): of the way times cos α in float64, so that long ways keep their phase."""
     for i in range(LANES):
@@ -345,7 +346,7 @@ def _turns(path, cosine, start, turns):  # type: ignore[no-untyped-def]
         turns[i] = np.float32(whole - np.floor(whole + 0.5))
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _phasor(turns, amplitude, real, imaginary):  # type: ignore[no-untyped-def]
     """The amplitude times cos and sin of 2π turns: a half turn taken off (a sign), then polynomials."""
     for i in range(LANES):
@@ -359,7 +360,7 @@ def _phasor(turns, amplitude, real, imaginary):  # type: ignore[no-untyped-def]
         imaginary[i] = signed * sine
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _advance(z_real, z_imaginary, step_real, step_imaginary, real, imaginary):  # type: ignore[no-untyped-def]
     """Add a phasor to the sums of each sub-band and turn it by its step from one to the next."""
     for s in range(real.shape[0]):
@@ -372,13 +373,13 @@ def _advance(z_real, z_imaginary, step_real, step_imaginary, real, imaginary):  
             z_imaginary[i] = a * step_imaginary[i] + b * step_real[i]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def _copy(source, target):  # type: ignore[no-untyped-def]
     for i in range(target.shape[0]):
         target[i] = source[i]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def _square(real, imaginary, target):  # type: ignore[no-untyped-def]
     for i in range(target.shape[0]):
         target[i] = real[i] * real[i] + imaginary[i] * imaginary[i]

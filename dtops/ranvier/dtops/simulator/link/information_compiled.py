@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from ranvier.dtops.simulator.kernel_cache import KERNEL
 from ranvier.dtops.simulator.link import information as form
 
 _FRACTION_BITS, _FIRST_NODE, _NODES = form.FRACTION_BITS, form.FIRST_NODE, form.NODES
@@ -17,7 +18,7 @@ _SCALE, _LARGEST = 2.0**-form.LOWEST_EXPONENT, form.LARGEST
 _FIRST_STEP = 1 << (form.NODES - 1).bit_length() - 1
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def place_of(sinr):  # type: ignore[no-untyped-def]
     """The node below a linear SINR (float32) and how far (0 to 1) it is to the next; NaN is nowhere.
 
@@ -29,7 +30,7 @@ def place_of(sinr):  # type: ignore[no-untyped-def]
     return (bits >> _FRACTION_BITS) - _FIRST_NODE, np.float64(bits & _MASK) * _UNIT
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def between(place, after, curve):  # type: ignore[no-untyped-def]
     """I at a place of the modulation's curve (NODES,)."""
     if place < 0:
@@ -37,14 +38,14 @@ def between(place, after, curve):  # type: ignore[no-untyped-def]
     return curve[place] + after * (curve[place + 1] - curve[place])
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def mutual_information(sinr, curve):  # type: ignore[no-untyped-def]
     """I per coded bit (float64) of a linear SINR (float32) by the modulation's curve (NODES,) float64."""
     place, after = place_of(sinr)
     return between(place, after, curve)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def sinr_of_information(information, curve, nodes):  # type: ignore[no-untyped-def]
     """The linear SINR (float64) with this information; nodes is `information.node_sinr()`."""
     wanted = min(information, _LARGEST)

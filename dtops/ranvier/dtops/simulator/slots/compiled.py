@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from ranvier.dtops.simulator.carrier import Carrier
+from ranvier.dtops.simulator.kernel_cache import KERNEL
 from ranvier.dtops.simulator.link.effective_sinr_compiled import channel_gains
 from ranvier.dtops.simulator.link.fading_compiled import Grid, RayStore, fading, ray_store, refresh, scratch
 from ranvier.dtops.simulator.link.noise import subband_prbs
@@ -40,7 +41,7 @@ Fixed = namedtuple(
 )
 Work = namedtuple(
     "Work",
-    "owner process active beam extent members start candidate need metric rate busy free repeat csi_phase "
+    "owner process active beam extent members start filled candidate need metric rate busy free repeat csi_phase "
     "seen sent bands mine every levels snr heard layers gains fades by_band power serving turns room",
 )
 _WAITING = 1
@@ -100,6 +101,7 @@ class CompiledSlots:
             owner=np.zeros((cells, bands), whole), process=np.zeros(users, whole),
             active=np.zeros((cells, bands), single), beam=np.zeros((cells, bands), whole),
             members=np.zeros(users, whole), start=np.zeros(cells + 1, whole),
+            filled=np.zeros(cells + 1, whole),
             extent=np.zeros(cells, whole), candidate=np.zeros(users, whole), need=np.zeros(users),
             metric=np.zeros((users, bands)), rate=np.zeros((users, bands)), busy=np.zeros(users, np.bool_),
             free=np.zeros(users, whole), repeat=np.zeros(users, whole), csi_phase=np.zeros(users, whole),
@@ -137,7 +139,7 @@ def _fixed(r: int, inputs: BlockInputs, settings: SlotSettings, prbs: Any, avail
     )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def _block(s, k, tables, work, rays, first, arrivals, sums, traces):  # type: ignore[no-untyped-def]
     cells, users = sums
     _group(k, work)
@@ -162,7 +164,7 @@ def _block(s, k, tables, work, rays, first, arrivals, sums, traces):  # type: ig
                 traces.user_queue[u, n] = s.offered[u] - s.taken[u] + s.again[u]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def _after(s, k, tables, work, slot, cells):  # type: ignore[no-untyped-def]
     """Reports of those whose turn it is, and averages."""
     turn = slot % k.csi_period
@@ -174,7 +176,7 @@ def _after(s, k, tables, work, slot, cells):  # type: ignore[no-untyped-def]
         s.average[u] += (work.sent[u] - s.average[u]) / k.average_slots
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def _group(k, work):  # type: ignore[no-untyped-def]
     """Users by cell, in the order of their keys."""
     work.start[:] = 0
@@ -183,7 +185,9 @@ def _group(k, work):  # type: ignore[no-untyped-def]
             work.start[k.serving_cell[u] + 1] += 1
     for cell in range(work.start.shape[0] - 1):
         work.start[cell + 1] += work.start[cell]
-    filled = work.start.copy()
+    filled = work.filled
+    for cell in range(filled.shape[0]):
+        filled[cell] = work.start[cell]
     for u in k.order:
         cell = k.serving_cell[u]
         if cell >= 0:
@@ -191,7 +195,7 @@ def _group(k, work):  # type: ignore[no-untyped-def]
             filled[cell] += 1
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def _fade(k, work, rays, slot):  # type: ignore[no-untyped-def]
     for u in range(work.turns.shape[0]):
         work.turns[u] = k.path_turns[u] + (slot - k.path_slot) * k.step_turns[u]
@@ -206,7 +210,7 @@ def _fade(k, work, rays, slot):  # type: ignore[no-untyped-def]
                 work.fades[u, j, band] = work.power[j, band, u]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def _before(s, k, tables, work, what, cells, users, traces, n):  # type: ignore[no-untyped-def]
     """What comes before anything is scheduled: packets, acknowledgements, reports; and what goes, too old.
 
@@ -227,11 +231,13 @@ def _before(s, k, tables, work, what, cells, users, traces, n):  # type: ignore[
         if k.discard[u] and s.left[u] < s.arrived[u]:
             discard(s, k, u, slot, cell, cells, users)
         if s.next_slot[u] == slot:
-            s.cqi[u], s.rank[u], s.next_slot[u] = s.next_cqi[u], s.next_rank[u], -1
+            for band in range(s.cqi.shape[1]):
+                s.cqi[u, band] = s.next_cqi[u, band]
+            s.rank[u], s.next_slot[u] = s.next_rank[u], -1
             rates(s, tables, work, u)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def _count(s, k, work, cells):  # type: ignore[no-untyped-def]
     """Users with something to send, and what each cell had."""
     for cell in range(work.owner.shape[0]):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from numba import njit
 
+from ranvier.dtops.simulator.kernel_cache import KERNEL
 from ranvier.dtops.simulator.link.link_adaptation_compiled import outer_loop
 
 _FREE, _WAITING, _AGAIN = 0, 1, 2
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def arrive(s, u, bits, slot, cell, cells, users):  # type: ignore[no-untyped-def]
     """A packet comes; lost where the ring has no room."""
     users.offered_bits[u] += bits
@@ -30,7 +31,7 @@ def arrive(s, u, bits, slot, cell, cells, users):  # type: ignore[no-untyped-def
     s.arrived[u] += 1
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def leave(s, u, slot, cell, cells, users):  # type: ignore[no-untyped-def]
     """Packets all of which has been sent once have left RLC."""
     ring = s.packet_end.shape[1]
@@ -46,7 +47,7 @@ def leave(s, u, slot, cell, cells, users):  # type: ignore[no-untyped-def]
             cells.rlc_packets[cell] += 1
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def complete(s, k, u, slot, cell, cells, users):  # type: ignore[no-untyped-def]
     """Packets all of whose bits were acknowledged, or lost, are complete."""
     ring = s.packet_end.shape[1]
@@ -66,7 +67,7 @@ def complete(s, k, u, slot, cell, cells, users):  # type: ignore[no-untyped-def]
             cells.late_packets[cell] += late
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def discard(s, k, u, slot, cell, cells, users):  # type: ignore[no-untyped-def]
     """What is older than its budget, of a service that does not want it any more, is given up (TS 38.323 5.3)."""
     ring = s.packet_end.shape[1]
@@ -86,7 +87,7 @@ def discard(s, k, u, slot, cell, cells, users):  # type: ignore[no-untyped-def]
         complete(s, k, u, slot, cell, cells, users)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def lose(s, u, bits, cell, cells, users):  # type: ignore[no-untyped-def]
     """Count bits that will never be delivered."""
     s.lost[u] += bits
@@ -95,7 +96,7 @@ def lose(s, u, bits, cell, cells, users):  # type: ignore[no-untyped-def]
         cells.lost_bits[cell] += bits
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def acknowledge(s, k, u, p, slot, cell, cells, users):  # type: ignore[no-untyped-def]
     """The acknowledgement of process p arrives: deliver, send again, or give up. Returns delivered bits."""
     if s.harq_sent[u, p] == 1:
@@ -127,7 +128,7 @@ def acknowledge(s, k, u, p, slot, cell, cells, users):  # type: ignore[no-untype
     return 0
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def take(s, k, u, bits, slot, cell, cells, users):  # type: ignore[no-untyped-def]
     """Take up to `bits` out of a user's queue for a transport block, what RLC repeats first; how many.
 
@@ -148,7 +149,7 @@ def take(s, k, u, bits, slot, cell, cells, users):  # type: ignore[no-untyped-de
     return again + fresh
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _burst(s, u, bits, slot, more, cell, cells):  # type: ignore[no-untyped-def]
     """Volume and time of bursts without the block that empties the buffer (TS 28.552 5.1.1.3.1)."""
     if s.burst_until[u] >= 0:

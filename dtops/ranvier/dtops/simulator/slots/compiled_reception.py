@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
+from ranvier.dtops.simulator.kernel_cache import KERNEL
 from ranvier.dtops.simulator.link.bler_compiled import block_error
 from ranvier.dtops.simulator.link.counter_compiled import extend, uniform
 from ranvier.dtops.simulator.link.effective_sinr_compiled import mean_information, rank2_sinr
@@ -24,7 +25,7 @@ _IDLE, _PART, _WHOLE = 0, 1, 2
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def activity(k, work):  # type: ignore[no-untyped-def]
     """Fill work.active (C, S) with 1 where a cell sends, and work.beam (C, S) with the beam of its user.
 
@@ -44,7 +45,7 @@ def activity(k, work):  # type: ignore[no-untyped-def]
         work.extent[cell] = _WHOLE if count == bands and beams == bands else part
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def snr(k, work, u, bands):  # type: ignore[no-untyped-def]
     """Fill work.snr[:n] for user u on sub-bands `bands` (n,): serving power over what is heard at an antenna."""
     heard = work.heard
@@ -72,7 +73,7 @@ def snr(k, work, u, bands):  # type: ignore[no-untyped-def]
         work.snr[i] = k.serving_mw[u] / np.float32(everywhere + heard[i])
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _layers(work, u, bands, rank, sinr):  # type: ignore[no-untyped-def]
     """Fill sinr (rank, n) after the receiver on sub-bands `bands`, from work.snr and the held fading."""
     gains = work.gains
@@ -85,7 +86,7 @@ def _layers(work, u, bands, rank, sinr):  # type: ignore[no-untyped-def]
             )
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def transmit(s, k, tables, work, slot, cells, users, traces, n):  # type: ignore[no-untyped-def]
     """Send what was scheduled, and decide by each block's SINR and draw whether it is decoded."""
     for cell in range(work.owner.shape[0]):
@@ -104,7 +105,7 @@ def transmit(s, k, tables, work, slot, cells, users, traces, n):  # type: ignore
         traces.cell_prbs[cell, n] = used
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _send(s, k, tables, work, slot, who, sums):  # type: ignore[no-untyped-def]
     cell, u, n = who
     cells, users, traces = sums
@@ -141,7 +142,7 @@ def _send(s, k, tables, work, slot, who, sums):  # type: ignore[no-untyped-def]
         traces.user_mcs[u, n] = s.harq_mcs[u, p]
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _begin(s, tables, work, what):  # type: ignore[no-untyped-def]
     """A new block: its MCS by what was reported of its sub-bands, corrected by the outer loop."""
     u, p, count, prbs = what
@@ -161,7 +162,7 @@ def _begin(s, tables, work, what):  # type: ignore[no-untyped-def]
     s.blocks[u] += 1
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _decode(s, k, tables, work, slot, which):  # type: ignore[no-untyped-def]
     """One transmission: its effective SINR is added to the block's, and a draw decides. Returns it in dB."""
     u, p, count = which
@@ -187,7 +188,7 @@ def _decode(s, k, tables, work, slot, which):  # type: ignore[no-untyped-def]
     return max(10.0 * math.log10(max(one, LEAST)), LEAST_DB)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def report(s, k, tables, work, u, slot, cell, cells):  # type: ignore[no-untyped-def]
     """User u measures rank and CQI of each sub-band on what is sent now, and reports them."""
     snr(k, work, u, work.every)

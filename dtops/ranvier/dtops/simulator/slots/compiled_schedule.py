@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from numba import njit
 
+from ranvier.dtops.simulator.kernel_cache import KERNEL
 from ranvier.dtops.simulator.slots.scheduling import ENDLESS, RES_OF_PRB, USUAL_BUDGET_SLOTS
 
 _FREE, _AGAIN = 0, 2
 _ROUND_ROBIN, _PROPORTIONAL_FAIR, _MAX_CI = 0, 1, 2
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def processes(s, work, u):  # type: ignore[no-untyped-def]
     """Fill work.busy (any process in use?), work.free (the first free one, or −1) and work.repeat of user u.
 
@@ -39,14 +40,14 @@ def processes(s, work, u):  # type: ignore[no-untyped-def]
     work.busy[u], work.free[u], work.repeat[u] = busy, free, repeat
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def rates(s, tables, work, u):  # type: ignore[no-untyped-def]
     """Fill work.rate[u] (S,) with bits per resource element of all layers, by the reported CQIs."""
     for band in range(work.rate.shape[1]):
         work.rate[u, band] = tables.cqi_efficiency[s.cqi[u, band]] * s.rank[u]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(**KERNEL)
 def schedule(s, k, work, slot):  # type: ignore[no-untyped-def]
     """Fill work.owner (C, S) with users, −1 for none, and work.process (U,) with what each sends.
 
@@ -61,7 +62,7 @@ def schedule(s, k, work, slot):  # type: ignore[no-untyped-def]
                 _new_data(s, k, work, cell, slot, first)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _retransmissions(s, k, work, cell, slot):  # type: ignore[no-untyped-def]
     """Give retransmissions their sub-bands; the first that is left."""
     subbands, first = work.owner.shape[1], 0
@@ -78,7 +79,7 @@ def _retransmissions(s, k, work, cell, slot):  # type: ignore[no-untyped-def]
     return first
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _new_data(s, k, work, cell, slot, first):  # type: ignore[no-untyped-def]
     count, subbands = 0, work.owner.shape[1]
     for i in range(work.start[cell], work.start[cell + 1]):
@@ -104,7 +105,7 @@ def _new_data(s, k, work, cell, slot, first):  # type: ignore[no-untyped-def]
             work.need[best] -= work.rate[u, band] * RES_OF_PRB * k.prbs[band]
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _metrics(s, k, work, which, scheduler, slot):  # type: ignore[no-untyped-def]
     """Fill work.metric[j] (S,) of the candidate u."""
     j, u = which
@@ -118,7 +119,7 @@ def _metrics(s, k, work, which, scheduler, slot):  # type: ignore[no-untyped-def
         work.metric[j, band] = weight * work.rate[u, band]
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
+@njit(**KERNEL, inline="always")
 def _weight(s, k, u, scheduler, slot):  # type: ignore[no-untyped-def]
     """What the rate is multiplied by."""
     if scheduler == _MAX_CI:
