@@ -15,6 +15,7 @@ A measurement period, in order:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -102,6 +103,8 @@ class Simulator:
         self.device = torch.device(device)
         if backend == "compiled" and self.device.type != "cpu":
             raise InputError("a processor for compiled kernels", device, "choose the backend torch for it")
+        # As a context a device costs each call of torch some microseconds: not where it is the default anyway.
+        self._place: AbstractContextManager[Any] = nullcontext() if self.device.type == "cpu" else self.device
         seeds = seeds.to(self.device)
         self.scenario, self.seeds, self.trace_users = scenario, seeds, trace_users
         self.layout = layout if layout is not None else scenario.layout()
@@ -128,7 +131,7 @@ class Simulator:
     # ------------------------------------------------------------ what users of it call
     def start(self) -> RunState:
         """The state before slot 0: everybody placed, nobody attached."""
-        with self.device:
+        with self._place:
             return self._start()
 
     def _start(self) -> RunState:
@@ -165,7 +168,7 @@ class Simulator:
             cuts,
         ):
             # What torch makes lies on the device, but only while this runs and not where its outcome is used.
-            with self.device:
+            with self._place:
                 self._intervene(state, [each for each in changes if each.slot == block.first])
                 events = self._measure(state, block.first) if block.measures else None
                 traces = self._slots(state, block)
