@@ -30,7 +30,7 @@ class SlotSettings:
     acknowledged          RLC acknowledged mode: what HARQ gives up is sent again; else it is lost
     average_slots         window of the proportional fair average
     queue_packets         that a user's queue holds; more are lost on arrival
-    fading                False: every link stays at its local mean, H = identity
+    fading                False: every link stays at its local mean, H = [[1, 1], [1, −1]]
     """
 
     interferers: int = 8
@@ -55,6 +55,12 @@ class SlotSettings:
         ):  # fmt: skip
             if getattr(self, name) < 1:
                 raise InputError(f"{name} of 1 or more", str(getattr(self, name)), "choose another")
+        if not 1 <= self.csi_delay_slots <= self.csi_period_slots:
+            raise InputError(
+                f"csi_delay_slots of 1 to {self.csi_period_slots}, a report's period",
+                str(self.csi_delay_slots),
+                "choose another: a later report would replace one that never arrived",
+            )
         if self.layers not in (1, 2):
             raise InputError("layers of 1 or 2", str(self.layers), "choose one of them")
 
@@ -198,7 +204,7 @@ class BlockInputs:
     """A block of N slots.
 
     first_slot   absolute
-    arrivals     (R, U, N) int64: bits of the packet that arrives in each slot; 0 for none
+    arrivals     (R, U, N) int64: bits of the packet that arrives in each slot; 0 for none, and for full buffers
     user_key     (U,) int64; `order` (U,) int64: users by rising key, which is the order among equals
     run_seed     (R,) int64
     ready_slot   (R, U) int64: first slot in which the user may be sent anything (interruption of a handover)
