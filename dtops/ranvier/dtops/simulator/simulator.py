@@ -116,7 +116,7 @@ class Simulator:
             if source is not None
             else StatisticalGains(seeds, self.population, self.layout, scenario.site_correlation)
         )
-        self._loop = slot_loop(backend, self.carrier, scenario.link, threads)
+        self._loop = slot_loop(backend, self.carrier, scenario.link, threads, device)
         self._ground, self._who = scenario.ground(), Who.of(seeds, self.population)
         self._services = [each.service for each in scenario.traffic]
         self._traits = _traits(self._services, self.population, self.carrier.slot_s)

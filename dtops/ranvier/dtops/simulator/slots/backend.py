@@ -18,12 +18,14 @@ class SlotLoop(Protocol):
         ...
 
 
-def slot_loop(backend: Backend, carrier: Carrier, settings: SlotSettings, threads: int = 2) -> SlotLoop:
-    """The loop of a backend; `threads` only matters to the compiled one."""
+def slot_loop(
+    backend: Backend, carrier: Carrier, settings: SlotSettings, threads: int = 2, device: str = "cpu"
+) -> SlotLoop:
+    """The loop of a backend; `threads` only matters to the compiled one, `device` to that in torch."""
     if backend == "compiled":
         from ranvier.dtops.simulator.slots.compiled import CompiledSlots
 
         return CompiledSlots(carrier, settings, threads)
     from ranvier.dtops.simulator.slots.reference import ReferenceSlots
 
-    return ReferenceSlots(carrier, settings)
+    return ReferenceSlots(carrier, settings, device)
