@@ -28,6 +28,9 @@ server.memory.pagecache.size={page_cache_mb}m
 dbms.security.auth_enabled=true
 dbms.usage_report.enabled=false
 
+# Else a test that offers a wrong password locks the user, and so every other test, out for seconds.
+dbms.security.auth_max_failed_attempts=0
+
 # Else each database takes 256 MiB of disk before it holds anything, and keeps its logs for days.
 db.tx_log.preallocate=false
 db.tx_log.rotation.size=16m

@@ -233,6 +233,7 @@ _PASSING = frozenset(
         "Neo.ClientError.Transaction.TransactionTimedOut",
         "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration",
         "Neo.ClientError.Database.DatabaseNotFound",  # while the server starts
+        "Neo.ClientError.Security.AuthenticationRateLimit",  # others' wrong passwords lock the user for seconds
         "Neo.DatabaseError.Transaction.TransactionCommitFailed",
         "Neo.DatabaseError.Transaction.TransactionLogError",
     }

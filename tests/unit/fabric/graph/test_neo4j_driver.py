@@ -17,7 +17,7 @@ from ranvier.fabric.graph.neo4j_driver import Driver
 from ranvier.ontology.errors import InputError, StoreError
 from ranvier.ontology.ontology import load
 
-pytest.importorskip("neo4j", reason="the extra 'servers' is not installed")
+neo4j = pytest.importorskip("neo4j", reason="the extra 'servers' is not installed")
 DEADLINE_S = 1.0
 LATE_S = 3.0
 """What a busy machine may add to a deadline before a test calls it broken."""
@@ -87,6 +87,30 @@ def test_opening_a_graph_waits_for_no_server() -> None:
     graph = Neo4jGraph(_config(_free_port()), load())
     assert time.monotonic() - began < DEADLINE_S / 2
     graph.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "passes"),
+    [
+        ("Neo.ClientError.Security.AuthenticationRateLimit", True),
+        ("Neo.ClientError.Security.Unauthorized", False),
+        ("Neo.ClientError.Statement.SyntaxError", False),
+    ],
+)
+def test_a_user_whom_others_locked_out_is_tried_again_and_a_wrong_password_is_not(
+    code: str, passes: bool
+) -> None:
+    driver = Driver(_config(1))
+    tried = []
+
+    def refused(_session: object) -> None:
+        tried.append(code)
+        raise neo4j.exceptions.Neo4jError._hydrate_neo4j(code=code, message="no")
+
+    with pytest.raises(StoreError):
+        driver._until_deadline(refused)
+    assert (len(tried) > 1) == passes
+    driver.close()
 
 
 def test_the_password_is_not_shown() -> None:
