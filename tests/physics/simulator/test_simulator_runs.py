@@ -22,6 +22,7 @@ from ranvier.dtops.simulator.scenario_file import load_scenario
 from ranvier.dtops.simulator.seeds import Seeds
 from ranvier.dtops.simulator.simulator import Period, Simulator
 from ranvier.ontology.errors import InputError
+from tests.physics.simulator.far_device import FAR, FarDevice
 
 MIX = [
     {"share": 0.4, "service": {"kind": "ftp3", "files_per_s": 2}},
@@ -139,6 +140,35 @@ def test_a_step_leaves_the_state_it_was_given_alone() -> None:
 def test_compiled_kernels_are_refused_for_another_device_than_a_processor() -> None:
     with pytest.raises(InputError, match="choose the backend torch"):
         Simulator(SMALL, Seeds.of([1]), device="cuda")
+
+
+def test_a_device_that_is_not_there_refuses_what_lies_elsewhere() -> None:
+    with FarDevice():
+        there = torch.ones(3, device=FAR)
+        assert (there + torch.ones(3, device=FAR)).sum().item() == 6
+        with pytest.raises(RuntimeError, match="on the processor"):
+            there + torch.ones(3)
+
+
+def test_a_run_on_another_device_has_all_it_needs_there() -> None:
+    """Bit for bit what the same form gives on a processor, with every service, moves and interventions."""
+    changes = (
+        Intervention(10, "power_dbm", 40.0, ("site-2-1",)),
+        Intervention(20, "demand", 2.0, ("site-1-2", "site-1-3")),
+        Intervention(30, "on", 0.0, ("site-1-1",)),
+    )
+
+    def found(**how: str) -> Period:
+        run = Simulator(SMALL.changed(energy={}), Seeds.of([3]), backend="torch", trace_users=True, **how)
+        state = run.start()
+        for _ in run.blocks(state, 36, changes):
+            pass
+        return run.period(state)
+
+    with FarDevice():
+        far = found(device=FAR)
+    assert same(far, found())
+    assert float(far.control.attached.sum()) > 0
 
 
 def test_steps_make_the_run() -> None:

@@ -1,8 +1,8 @@
 """Where compiled kernels are kept: in a folder that is named after their sources.
 
 Numba looks at the file of a function alone, not at what it calls: a change elsewhere would leave a kernel as it
-was. A hash over all compiled sources in the folder's name makes any change compile anew. `fill` compiles them
-all at once.
+was. A hash over the sources of every package that holds kernels, the constants that they take in among them, in
+the folder's name makes any change compile anew. `fill` compiles them all at once.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ def folder() -> Path:
     if given := os.environ.get("NUMBA_CACHE_DIR"):
         return Path(given)
     digest = hashlib.sha256()
-    for path in sorted(HERE.rglob("*.py")):
-        source = path.read_bytes()
-        if b"njit" in source:
-            digest.update(path.relative_to(HERE).as_posix().encode() + source)
+    for package in sorted({path.parent for path in HERE.rglob("*compiled*.py")}):
+        for path in sorted(package.glob("*.py")):
+            digest.update(path.relative_to(HERE).as_posix().encode() + path.read_bytes())
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return root / "ranvier" / "kernels" / digest.hexdigest()[:16]
 
