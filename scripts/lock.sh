@@ -13,5 +13,9 @@ pin --extra api --extra servers --extra simulator --constraints requirements/run
   --override requirements/without-gpu.txt --output-file requirements/simulator.txt
 pin --extra api --extra servers --extra simulator --constraints requirements/run.txt \
   --output-file requirements/simulator-gpu.txt
-pin --extra api --extra servers --extra simulator --extra ontology --group dev \
-  --constraints requirements/simulator.txt --override requirements/without-gpu.txt --output-file requirements/dev.txt
+all=(--extra api --extra servers --extra simulator --extra surrogate --extra serve)
+pin "${all[@]}" --constraints requirements/simulator.txt \
+  --override requirements/without-gpu.txt --output-file requirements/surrogate.txt
+pin "${all[@]}" --constraints requirements/simulator-gpu.txt --output-file requirements/surrogate-gpu.txt
+pin "${all[@]}" --extra ontology --group dev \
+  --constraints requirements/surrogate.txt --override requirements/without-gpu.txt --output-file requirements/dev.txt

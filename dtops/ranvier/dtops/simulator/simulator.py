@@ -82,6 +82,10 @@ class Period:
     energy_ws: Tensor
 
 
+STRIDE_S = 20.0
+"""In which users are moved ahead of a run."""
+
+
 class Simulator:
     """R realisations of a scenario. All that changes in a run is in its `RunState`; this object only knows how.
 
@@ -93,12 +97,15 @@ class Simulator:
     threads      that run realisations side by side (compiled)
     device       where tensors lie; another one than "cpu" needs the backend "torch"
     trace_users  whether outcomes hold users' traces by slot
+    motion_ahead_s  users are where they would be so much later than the slots' clock says; below 0: they stand
+                 until then
     """
 
     def __init__(  # noqa: PLR0913 - what a run is made of, each by name
         self, scenario: Scenario, seeds: Seeds, *, population: Population | None = None,
         source: GainSource | None = None, backend: Backend = "compiled", threads: int = 2,
         trace_users: bool = False, layout: Layout | None = None, device: str = "cpu",
+        motion_ahead_s: float = 0.0,
     ) -> None:  # fmt: skip
         self.device = torch.device(device)
         if backend == "compiled" and self.device.type != "cpu":
@@ -107,6 +114,7 @@ class Simulator:
         self._place: AbstractContextManager[Any] = nullcontext() if self.device.type == "cpu" else self.device
         seeds = seeds.to(self.device)
         self.scenario, self.seeds, self.trace_users = scenario, seeds, trace_users
+        self.motion_ahead_s = motion_ahead_s
         self.layout = layout if layout is not None else scenario.layout()
         self.carrier: Carrier = scenario.carriers[0]
         people = population if population is not None else scenario.population(seeds.to("cpu"))
@@ -121,7 +129,7 @@ class Simulator:
         self._services = [each.service for each in scenario.traffic]
         self._traits = _traits(self._services, self.population, self.carrier.slot_s)
         self._order = torch.argsort(self.population.key, stable=True)
-        self._noise_mw = prb_noise_mw(self.carrier, scenario.noise_figure_db)
+        self.noise_mw = prb_noise_mw(self.carrier, scenario.noise_figure_db)
         self._step_turns = self.population.speed_m_s * (self.carrier.slot_s / self.carrier.wavelength_m)
         self._energy = EnergyModel(
             scenario.energy or EnergySettings(), self.carrier, self._of_cells(self.layout.cells.power_dbm),
@@ -138,7 +146,7 @@ class Simulator:
         people, seeds = self.population, self.seeds
         realisations, users, cells = people.realisations, len(people), len(self.layout.cells)
         moment = self._moment(0)
-        motion = motions.begun(people, self._ground, seeds)
+        motion = self._ahead(motions.begun(people, self._ground, seeds))
         gains = self.source.gains(self.layout, motion.position_m)
         nobody = torch.full((realisations, users), radio.NOWHERE)
         return RunState(
@@ -229,8 +237,9 @@ class Simulator:
         state.used = torch.zeros_like(state.used)
         state.sessions, sessions = session_step(state.sessions, control.sessions, moment, self._who)
         state.motion = motions.advanced(
-            state.motion, self.population, self._ground, self.seeds, moment.time_s
-        )
+            state.motion, self.population, self._ground, self.seeds,
+            max(0.0, moment.time_s + self.motion_ahead_s),
+        )  # fmt: skip
         if bool(sessions.arrived.any()):
             state.motion = restarted(
                 state.motion,
@@ -243,7 +252,7 @@ class Simulator:
         moved = self._moved(state)
         state.air.renew(moved, state.gains, state.layout, state.control.serving)
         link = radio.link_of(state.gains.cell, state.control.serving)
-        sinr = state.air.sinr_db(link, state.load, state.gains.cell, self._noise_mw)
+        sinr = state.air.sinr_db(link, state.load, state.gains.cell, self.noise_mw)
         before = state.control.serving
         state.control, events = control_step(
             state.control, Measured(state.gains.cell, state.air.rsrp_dbm, sinr, state.sessions.present),
@@ -252,6 +261,14 @@ class Simulator:
         state.control_tally.add(events)
         self._change_cells(state, events, before)
         return events
+
+    def _ahead(self, motion: motions.MotionState) -> motions.MotionState:
+        """As it is when slot 0 begins; in strides, as a step finishes so many legs only."""
+        done_s = 0.0
+        while done_s < self.motion_ahead_s:
+            done_s = min(done_s + STRIDE_S, self.motion_ahead_s)
+            motion = motions.advanced(motion, self.population, self._ground, self.seeds, done_s)
+        return motion
 
     def _moved(self, state: RunState) -> Tensor:
         """Bring gains up to date; who (n, 2) stands on another square metre than before."""
@@ -283,7 +300,7 @@ class Simulator:
             block.first, arrivals(self._services, people.service, people.key, demand, self.seeds, span),
             people.key, self._order, self.seeds.run, state.control.ready_slot, *self._traits,
             self._of_cells(cells.scheduler), on,
-            state.air.radio(state.gains, state.control.serving, self._step_turns, self._noise_mw),
+            state.air.radio(state.gains, state.control.serving, self._step_turns, self.noise_mw),
         )  # fmt: skip
         shape = (people.realisations, len(cells), len(people) if self.trace_users else 0)
         traces = BlockTraces.empty(shape, block.slots, self.device)
