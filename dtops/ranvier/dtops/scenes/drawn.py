@@ -57,7 +57,8 @@ def drawn(deployment: Deployment, source: GainSource | None = None) -> Scene:
     return Scene(
         deployment.name, deployment.kind, carrier.slot_s, 10 * math.log10(noise_mw),
         scenario.control.minimum_rsrp_dbm, cell_columns(layout), _users(deployment),
-        link_columns(layout, people, gains), layout.cells.ids,
+        link_columns(layout, people, gains), layout.cells.ids, (), layout.antennas[0],
+        layout.wraparound,
     )  # fmt: skip
 
 

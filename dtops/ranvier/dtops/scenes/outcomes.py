@@ -63,7 +63,7 @@ class Outcomes:
     @property
     def runs(self) -> int:
         """How many, m."""
-        return next(iter(self.values.values())).shape[2]
+        return int(next(iter(self.values.values())).shape[2])
 
     def columns(self) -> dict[str, Any]:
         """Flat, to store."""

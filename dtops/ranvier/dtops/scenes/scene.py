@@ -8,13 +8,14 @@ name of its attribute in the ontology, so that the same scene is made of a live 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, fields
+import json
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ranvier.dtops.simulator.layout import SCHEDULERS
+from ranvier.dtops.simulator.layout import SCHEDULERS, Antenna
 from ranvier.dtops.simulator.population import MOTIONS, SERVICES
 from ranvier.ontology.errors import InputError
 
@@ -121,6 +122,8 @@ class Scene:
     noise_dbm    in one PRB, at the users' receivers
     attach_dbm   RSRP below which a cell is not chosen
     cell_ids, user_ids   names; places stand for them where there are none
+    antenna      of all cells: what a change of tilt or bearing is worked out with
+    wraparound   (W, 2) translations under which the plane repeats; zeros where it does not
     """
 
     name: str
@@ -133,6 +136,8 @@ class Scene:
     links: LinkColumns
     cell_ids: tuple[str, ...] = ()
     user_ids: tuple[str, ...] = ()
+    antenna: Antenna = field(default_factory=Antenna)
+    wraparound: Floats = field(default_factory=lambda: np.zeros((1, 2)))
 
     def __post_init__(self) -> None:
         for part in (self.cells, self.users, self.links):
@@ -147,12 +152,14 @@ class Scene:
         _in_range("cells.scheduler", self.cells.scheduler, len(SCHEDULERS))
         _in_range("users.service", self.users.service, len(SERVICES))
         _in_range("users.motion", self.users.motion, len(MOTIONS))
-        for name, column in (("links.gain_db", self.links.gain_db),
-                             ("cells.tx_power_dbm", self.cells.tx_power_dbm),
-                             ("users.offered_bit_s", self.users.offered_bit_s)):  # fmt: skip
-            if not np.isfinite(column).all():
+        finite = {
+            "links.gain_db": self.links.gain_db, "cells.tx_power_dbm": self.cells.tx_power_dbm,
+            "users.offered_bit_s": self.users.offered_bit_s,
+        }  # fmt: skip
+        for name, values in finite.items():
+            if not np.isfinite(values).all():
                 raise InputError(
-                    f"finite {name}", f"{column[~np.isfinite(column)][0]}", "leave such rows out"
+                    f"finite {name}", f"{values[~np.isfinite(values)][0]}", "leave such rows out"
                 )
 
     def rsrp_dbm(self) -> Floats:
@@ -160,6 +167,18 @@ class Scene:
         cell = self.links.cell
         each = self.cells.tx_power_dbm - 10 * np.log10(12.0 * self.cells.prbs)
         return np.asarray(np.where(self.cells.on[cell], each[cell] + self.links.gain_db, -np.inf))
+
+    def way_m(self) -> Floats:
+        """(E, 3) from the mast to the user, the shortest way where the plane repeats."""
+        links, users, cells = self.links, self.users, self.cells
+        straight = np.stack(
+            [users.x_m[links.user] - cells.x_m[links.cell], users.y_m[links.user] - cells.y_m[links.cell]],
+            axis=1,
+        )
+        images = straight[:, None] + self.wraparound
+        nearest = (images**2).sum(-1).argmin(axis=1)
+        up: Floats = users.height_m[links.user] - cells.height_m[links.cell]
+        return np.concatenate([images[np.arange(len(links)), nearest], up[:, None]], axis=1)
 
     def serving(self) -> Ints:
         """(U,) the link of each user's strongest cell in reach, −1 for none."""
@@ -198,6 +217,8 @@ class Scene:
             float(found["attach_dbm"]), part(CellColumns, "cells"), part(UserColumns, "users"),
             part(LinkColumns, "links"), tuple(str(each) for each in found["cell_ids"]),
             tuple(str(each) for each in found["user_ids"]),
+            Antenna(**json.loads(str(found["antenna"]))) if "antenna" in found else Antenna(),
+            np.asarray(found["wraparound"]) if "wraparound" in found else np.zeros((1, 2)),
         )  # fmt: skip
 
     @classmethod
@@ -212,7 +233,8 @@ def about(scene: Scene) -> dict[str, Any]:
     return {
         "name": scene.name, "kind": scene.kind, "slot_s": scene.slot_s, "noise_dbm": scene.noise_dbm,
         "attach_dbm": scene.attach_dbm, "cell_ids": np.array(scene.cell_ids, dtype=str),
-        "user_ids": np.array(scene.user_ids, dtype=str),
+        "user_ids": np.array(scene.user_ids, dtype=str), "antenna": json.dumps(asdict(scene.antenna)),
+        "wraparound": scene.wraparound,
     }  # fmt: skip
 
 
