@@ -1,0 +1,234 @@
+"""What a surrogate sees of a scene: columns of cells and users, and the edges between them.
+
+Configuration columns are those of the ontology's tensor schema that the scene has, encoded as the schema says.
+Beside them stand columns of the scene itself and of its link budget. Values that are missing are 0 after
+scaling, and told by a mask column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ranvier.dtops.scenes.link_budget import LinkBudget, link_budget
+from ranvier.dtops.scenes.scene import Scene
+from ranvier.dtops.simulator.layout import SCHEDULERS
+from ranvier.dtops.simulator.population import MOTIONS, SERVICES
+from ranvier.ontology.ontology import load
+from ranvier.ontology.tensor_schema import Feature, TensorSchema, tensor_schema
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Edge = tuple[str, str, str]
+EDGES: tuple[Edge, ...] = (
+    ("cell", "serves", "ue"),
+    ("cell", "interferes", "ue"),
+    ("cell", "adjacent", "cell"),
+)
+STRONGEST = 8
+"""Links whose power and load are columns of a user."""
+INTERFERERS = 4
+"""That have an edge to a user; `NEIGHBOURS` to a cell."""
+NEIGHBOURS = 6
+FAR_DB = 40.0
+"""What stands for a link that is not there: so far below the serving cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """A scene in columns, before scaling; NaN where a value is missing.
+
+    columns  node type to (n, d); `names` to the names of the d columns
+    edges    edge type to (2, e): places of sources and targets
+    budget   the closed form that heads start from
+    """
+
+    columns: dict[str, Floats]
+    names: dict[str, tuple[str, ...]]
+    edges: dict[Edge, Ints]
+    budget: LinkBudget
+
+
+@cache
+def schema() -> TensorSchema:
+    """The ontology's, whose edges must have those that are used here."""
+    found = tensor_schema(load())
+    assert set(EDGES) <= set(found.edge_types)
+    return found
+
+
+def features(scene: Scene) -> Features:
+    """The features of a scene."""
+    budget = link_budget(scene)
+    cell = _from_schema(scene, "cell") | _of_cells(scene, budget)
+    ue = _of_users(scene, budget)
+    columns = {
+        kind: np.stack(list(each.values()), axis=1) if each else np.zeros((0, 0))
+        for kind, each in (("cell", cell), ("ue", ue))
+    }
+    return Features(columns, {"cell": tuple(cell), "ue": tuple(ue)}, _edges(scene, budget), budget)
+
+
+def _from_schema(scene: Scene, kind: str) -> dict[str, Floats]:
+    """The schema's configuration that the scene has columns for, under its names and encodings."""
+    found: dict[str, Floats] = {}
+    for feature in schema().node_types[kind].features:
+        if feature.origin == "attribute" and hasattr(scene.cells, feature.name):
+            found |= encoded(feature, np.asarray(getattr(scene.cells, feature.name), dtype=float))
+    return found
+
+
+def encoded(feature: Feature, values: Floats) -> dict[str, Floats]:
+    """A column as its normalisation says, but for mean and deviation, which are fitted on train."""
+    if feature.normalisation == "circular":
+        turn = np.radians(values)
+        return {f"{feature.name} sin": np.sin(turn), f"{feature.name} cos": np.cos(turn)}
+    if feature.normalisation == "log1p":
+        return {feature.name: np.log1p(values)}
+    if feature.normalisation == "minmax" and feature.minimum is not None and feature.maximum is not None:
+        return {feature.name: (values - feature.minimum) / (feature.maximum - feature.minimum)}
+    return {feature.name: values}
+
+
+def _of_cells(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
+    cells, link = scene.cells, budget.link
+    has = link >= 0
+    cell = np.where(has, scene.links.cell[link] if len(scene.links) else 0, 0)
+    by_cell = {
+        "mean rate": budget.rate_bit_s, "mean sinr": budget.sinr_db, "speed": scene.users.speed_m_s,
+        "burst": np.log1p(scene.users.burst_bits / 1e3),
+    }  # fmt: skip
+    count = np.maximum(budget.users, 1)
+    found = {
+        "on": cells.on.astype(float), "offset": cells.offset_db, "omni": np.isnan(cells.bearing).astype(float),
+        "prbs": np.log(cells.prbs), "load": budget.load, "wanted": np.log1p(budget.wanted),
+        "load logit": logit(budget.load), "users": np.log1p(budget.users),
+        "offered": np.log1p(budget.offered_bit_s / 1e3),
+    }  # fmt: skip
+    for name, values in by_cell.items():
+        total = np.bincount(cell, np.where(has, np.nan_to_num(values), 0.0), len(cells))
+        found[name] = np.log1p(total / count) if name == "mean rate" else total / count
+    for i, name in enumerate(SERVICES):
+        asks = has & (scene.users.service == i)
+        found[f"users of {name}"] = np.log1p(np.bincount(cell, asks, len(cells)))
+    for i, scheduler in enumerate(SCHEDULERS):
+        found[scheduler] = (cells.scheduler == i).astype(float)
+    squares = np.bincount(
+        cell, np.where(has, scene.users.burst_bits * scene.users.offered_bit_s, 0.0), len(cells)
+    )
+    found["bursts"] = np.log1p(squares / np.maximum(budget.offered_bit_s, 1.0) / 1e3)
+    return {name: np.asarray(values, dtype=float) for name, values in found.items()}
+
+
+def _of_users(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
+    users, links, link = scene.users, scene.links, budget.link
+    has = link >= 0
+    cell = np.where(has, links.cell[link] if len(links) else 0, 0)
+
+    def of_link(column: NDArray[Any]) -> Floats:
+        return np.asarray(np.where(has, column[link], np.nan), dtype=float)
+
+    load_ = budget.load[cell]
+    found: dict[str, Floats] = {
+        "rsrp": budget.rsrp_dbm, "snr": budget.snr_db, "sinr": budget.sinr_db, "sinr full": budget.full_db,
+        "rate": np.log(budget.rate_bit_s / 1e3), "load": np.where(has, load_, np.nan),
+        "load logit": np.where(has, logit(load_), np.nan), "wanted": np.log1p(budget.wanted[cell]),
+        "users of cell": np.log1p(budget.users[cell]), "offered": np.log1p(users.offered_bit_s / 1e3),
+        "burst": np.log1p(users.burst_bits / 1e3),
+        "bursts a second": np.log1p(_ratio(users.offered_bit_s, users.burst_bits)),
+        "share": np.log(np.maximum(_ratio(users.offered_bit_s, np.nan_to_num(budget.rate_bit_s)), 1e-6)),
+        "budget": users.budget_ms / 100, "height": users.height_m, "speed": users.speed_m_s,
+        "moves": (users.speed_m_s > 0).astype(float), "log speed": np.log1p(users.speed_m_s),
+        "indoor": users.indoor.astype(float), "served": has.astype(float),
+        "los": of_link(links.los), "k factor": of_link(links.k_factor_db),
+        "log spread": np.log10(np.maximum(of_link(links.spread_s), 1e-9)),
+        "distance": np.log10(np.maximum(of_link(links.distance_m), 1.0)),
+        "sites apart": np.log10(np.maximum(_spacing(scene), 1.0)) * np.ones(len(users)),
+    }  # fmt: skip
+    for i, name in enumerate(SERVICES):
+        found[name] = (users.service == i).astype(float)
+    for i, motion in enumerate(MOTIONS):
+        found[motion] = ((users.motion == i) & (users.speed_m_s > 0)).astype(float)
+    for i, scheduler in enumerate(SCHEDULERS):
+        found[scheduler] = (scene.cells.scheduler[cell] == i).astype(float)
+    below, loads, offset = _other_links(scene, budget, cell)
+    for i in range(STRONGEST):
+        found[f"below {i + 1}"], found[f"load {i + 1}"] = below[:, i], loads[:, i]
+    found["offset 1"] = offset
+    return found
+
+
+def _other_links(scene: Scene, budget: LinkBudget, cell: Ints) -> tuple[Floats, Floats, Floats]:
+    """(U, STRONGEST) how far the other links are below the serving one, dB, and their load; the first's offset."""
+    links, users = scene.links, len(scene.users)
+    rsrp = scene.rsrp_dbm()
+    below = np.full((users, STRONGEST), FAR_DB)
+    loads = np.zeros((users, STRONGEST))
+    offset = np.zeros(users)
+    other = np.flatnonzero((np.arange(len(links)) != budget.link[links.user]) & np.isfinite(rsrp))
+    other = other[np.lexsort((-rsrp[other], links.user[other]))]
+    user = links.user[other]
+    place = np.arange(len(other)) - np.searchsorted(user, user)
+    kept = place < STRONGEST
+    other, user, place = other[kept], user[kept], place[kept]
+    reference = np.nan_to_num(budget.rsrp_dbm, nan=-120.0)
+    below[user, place] = np.minimum(reference[user] - rsrp[other], FAR_DB)
+    loads[user, place] = budget.load[links.cell[other]]
+    first = place == 0
+    offset[user[first]] = (
+        scene.cells.offset_db[links.cell[other[first]]] - scene.cells.offset_db[cell[user[first]]]
+    )
+    return below, loads, offset
+
+
+def _edges(scene: Scene, budget: LinkBudget) -> dict[Edge, Ints]:
+    links = scene.links
+    has = np.flatnonzero(budget.link >= 0)
+    serving = np.zeros(len(links), dtype=bool)
+    serving[budget.link[has]] = True
+    heard = np.isfinite(scene.rsrp_dbm())
+    order = np.flatnonzero(~serving & heard)
+    place = np.arange(len(order)) - np.searchsorted(links.user[order], links.user[order])
+    strong = order[place < INTERFERERS]
+    serves = np.stack([links.cell[budget.link[has]], has])
+    return {
+        EDGES[0]: serves, EDGES[1]: np.stack([links.cell[strong], links.user[strong]]),
+        EDGES[2]: _adjacent(scene, budget, strong),
+    }  # fmt: skip
+
+
+def _adjacent(scene: Scene, budget: LinkBudget, strong: Ints) -> Ints:
+    """(2, e) cells whose users hear each other's cell: the NEIGHBOURS that most users of a cell hear."""
+    links, count = scene.links, len(scene.cells)
+    strong = strong[budget.link[links.user[strong]] >= 0]
+    mine = links.cell[budget.link[links.user[strong]]]
+    pairs = np.bincount(links.cell[strong] * count + mine, minlength=count * count).reshape(count, count)
+    pairs = pairs + pairs.T
+    order = np.argsort(-pairs, axis=0, kind="stable")[:NEIGHBOURS]
+    target = np.broadcast_to(np.arange(count), order.shape)
+    kept = pairs[order, target] > 0
+    return np.stack([order[kept], target[kept]])
+
+
+def _spacing(scene: Scene) -> float:
+    """Mean distance to the nearest other site, metres; 0 with one site."""
+    place = np.unique(np.stack([scene.cells.x_m, scene.cells.y_m], axis=1), axis=0)
+    if len(place) < 2:
+        return 0.0
+    apart = np.hypot(*(place[:, None] - place).transpose(2, 0, 1))
+    np.fill_diagonal(apart, np.inf)
+    return float(apart.min(axis=1).mean())
+
+
+def logit(share: Floats, least: float = 1e-3) -> Floats:
+    """ln(p / (1 − p)), p kept within [least, 1 − least]."""
+    p = np.clip(share, least, 1 - least)
+    return np.asarray(np.log(p / (1 - p)))
+
+
+def _ratio(a: Floats, b: Floats) -> Floats:
+    return np.divide(a, b, out=np.zeros_like(a), where=b > 0)
