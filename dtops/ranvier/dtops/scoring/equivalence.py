@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from ranvier.ontology.errors import InputError
 
@@ -43,8 +42,10 @@ def tost(a: Floats, b: Floats, margin: float, alpha: float = 0.05, paired: bool 
     """Test a and b, one value for each run, (n,) and (m,); paired needs n = m in the same order.
 
     Unpaired intervals are Welch's. With a spread of exactly zero the difference itself decides.
-    Raises InputError for fewer than two runs of either or a margin that is not above zero.
+    Raises InputError for fewer than two runs of either or a margin that is not above zero. Needs scipy.
     """
+    from scipy import stats
+
     if min(len(a), len(b)) < 2:
         raise InputError("two runs or more of each", f"{len(a)} and {len(b)}", "simulate with more seeds")
     if not margin > 0:
