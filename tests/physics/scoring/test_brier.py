@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scoringrules
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -24,6 +24,7 @@ def sums(p: np.ndarray, o: np.ndarray, bins: int = 10) -> np.ndarray:
     return state("brier", brier.brier_columns(p, o, bins)).sums
 
 
+@settings(deadline=None)
 @given(points, st.integers(1, 12))
 def test_the_parts_sum_to_the_score_exactly(case: tuple[np.ndarray, np.ndarray], bins: int) -> None:
     p, o = case
@@ -35,6 +36,7 @@ def test_the_parts_sum_to_the_score_exactly(case: tuple[np.ndarray, np.ndarray],
             assert len(p) == 1 or float(total) == pytest.approx(expected, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(points)
 def test_point_by_point_it_agrees_with_an_independent_implementation(
     case: tuple[np.ndarray, np.ndarray],

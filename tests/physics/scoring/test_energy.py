@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scoringrules
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -22,6 +22,7 @@ def cases(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return draw(arrays(float, (n, d, m), elements=finite)), draw(arrays(float, (n, d), elements=finite))
 
 
+@settings(deadline=None)
 @given(cases())
 def test_it_agrees_with_an_independent_implementation(case: tuple[np.ndarray, np.ndarray]) -> None:
     members, y = case

@@ -64,7 +64,9 @@ def brier_columns(p: Floats, o: Floats, bins: int = BINS) -> Floats:
     chance, came = p[known], o[known]
     if np.any((chance < 0) | (chance > 1)) or np.any((came != 0) & (came != 1)):
         raise InputError(
-            "probabilities in [0, 1] and outcomes 0 or 1", f"{chance.min()} to {chance.max()}", "mend them"
+            "probabilities in [0, 1] and outcomes 0 or 1",
+            f"{chance.min():g} to {chance.max():g}, outcomes {came.min():g} to {came.max():g}",
+            "give shares, not percent, and say whether the event came",
         )
     place = np.minimum((chance * bins).astype(np.int64), bins - 1)
     inner = np.zeros((len(chance), bins, 5))
@@ -74,7 +76,7 @@ def brier_columns(p: Floats, o: Floats, bins: int = BINS) -> Floats:
     )
     columns = np.zeros((*p.shape, 1 + 5 * bins))
     columns[known, 0] = 1
-    columns[known, 1:] = inner.reshape(len(chance), -1)
+    columns[known, 1:] = inner.reshape(len(chance), 5 * bins)
     return columns
 
 
@@ -149,7 +151,7 @@ def reliability_curve(sums: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _bins(sums: Floats) -> Floats:
-    return sums[..., 1:].reshape(*sums.shape[:-1], -1, 5)
+    return sums[..., 1:].reshape(*sums.shape[:-1], (sums.shape[-1] - 1) // 5, 5)
 
 
 def _zero(x: Floats) -> Floats:
