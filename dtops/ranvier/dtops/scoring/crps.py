@@ -97,15 +97,28 @@ def crps_quantiles(values: Floats, levels: Floats, y: Floats, tail: Tail = "clam
     On a segment of width w on which F runs from p to q, ∫ F² dx = w (p² + pq + q²) / 3. The segment that
     holds y is split there: F² counts to its left, (1 − F)² to its right.
     """
-    x, f = knots(values, levels, tail)
-    left, right = x[..., :-1], x[..., 1:]
+    y = np.asarray(y, dtype=np.float64)
+    shape, m = np.broadcast_shapes(values.shape[:-1], y.shape), values.shape[-1]
+    flat = np.broadcast_to(values, (*shape, m)).reshape(-1, m)
+    outcome = np.broadcast_to(y, shape).reshape(-1, 1)
+    found = np.empty(len(flat))
+    step = max(1, CHUNK // (4 * m))  # several arrays of this size are in use at once
+    for at in range(0, len(flat), step):
+        x, f = knots(flat[at : at + step], levels, tail)
+        found[at : at + step] = _of_knots(x, f, outcome[at : at + step])
+    return found.reshape(shape)
+
+
+def _of_knots(x: Floats, f: Floats, y: Floats) -> Floats:
+    """The same of knots (n, k) and (k,), with outcomes (n, 1), to (n,)."""
+    left, right = x[:, :-1], x[:, 1:]
     width = right - left
-    inside = np.clip(y[..., None], left, right)
-    share = np.divide(inside - left, width, out=np.zeros(inside.shape), where=width > 0)
+    inside = np.clip(y, left, right)
+    share = np.divide(inside - left, width, out=np.zeros(width.shape), where=width > 0)
     at_y = f[:-1] + share * np.diff(f)
     below = (inside - left) * _mean_square(f[:-1], at_y)
     above = (right - inside) * _mean_square(1 - at_y, 1 - f[1:])
-    beyond = np.maximum(x[..., 0] - y, 0.0) + np.maximum(y - x[..., -1], 0.0)
+    beyond = np.maximum(x[:, 0] - y[:, 0], 0.0) + np.maximum(y[:, 0] - x[:, -1], 0.0)
     return np.asarray((below + above).sum(axis=-1) + beyond)
 
 

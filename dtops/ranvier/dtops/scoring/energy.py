@@ -69,7 +69,8 @@ def cross_sum(a: Floats, b: Floats) -> Floats:
     left, right = (np.broadcast_to(x, shape + x.shape[-2:]).reshape(-1, *x.shape[-2:]) for x in (a, b))
     found = np.empty(len(left))
     for rows in _chunks(len(left), a.shape[-1] * b.shape[-1]):
-        found[rows] = sum_of_present(distances(left[rows], right[rows], a is b), axes=2)
+        apart = distances(left[rows], right[rows], a is b)
+        found[rows] = sum_of_present(apart.reshape(len(apart), -1))
     return found.reshape(shape)
 
 

@@ -26,8 +26,7 @@ def present(members: Floats) -> NDArray[np.int64]:
     return np.asarray((~np.isnan(members)).sum(axis=-1))
 
 
-def sum_of_present(values: Floats, axes: int = 1) -> Floats:
-    """The sum over the last axes, leaving out NaN; 0 where all are. As fast as a sum where none is."""
-    over = tuple(range(-axes, 0))
-    total = values.sum(axis=over)
-    return np.asarray(np.nansum(values, axis=over) if np.isnan(total).any() else total)
+def sum_of_present(values: Floats) -> Floats:
+    """The sum over the last axis, leaving out NaN; 0 where all are. As fast as a sum where none is."""
+    total = values @ np.ones(values.shape[-1])  # a product is quicker than a sum over few
+    return np.asarray(np.nansum(values, axis=-1) if np.isnan(total).any() else total)

@@ -23,8 +23,8 @@ from ranvier.ontology.errors import InputError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-CHUNK = 65_536
-"""Differences that are held at once: 512 KB."""
+CHUNK = 32_768
+"""Differences that are held at once: 256 KB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +111,10 @@ def _whole(members: Floats) -> Floats:
 
 def _terms(members: Floats, y: Floats, pairs: Pairs, p: float, fair: bool) -> Floats:
     """The square of each pair; (n, d, m) and (n, d, 1) to (n, k)."""
-    apart = _power(members[:, pairs.first] - members[:, pairs.second], p)
+    apart = _differences(members, pairs, p)
     m = present(apart[:, :1]) if np.isnan(apart[:, :1]).any() else np.full((len(apart), 1), apart.shape[-1])
     mean = divide(sum_of_present(apart), m)
-    off = _power(y[:, pairs.first] - y[:, pairs.second], p)[..., 0] - mean
+    off = _differences(y, pairs, p)[..., 0] - mean
     square = off * off
     if fair:
         variance = divide(sum_of_present((apart - mean[..., None]) ** 2), m - 1)
@@ -122,8 +122,10 @@ def _terms(members: Floats, y: Floats, pairs: Pairs, p: float, fair: bool) -> Fl
     return np.asarray(square)
 
 
-def _power(apart: Floats, p: float) -> Floats:
-    """|x|^p, in place."""
+def _differences(values: Floats, pairs: Pairs, p: float) -> Floats:
+    """|xᵢ − xⱼ|^p of each pair; (n, d, m) to (n, k, m)."""
+    apart = np.take(values, pairs.first, axis=1)
+    apart -= np.take(values, pairs.second, axis=1)
     np.abs(apart, out=apart)
     if p == 0.5:
         return np.asarray(np.sqrt(apart, out=apart))
