@@ -7,6 +7,7 @@ lies wholly within ±margin (Schuirmann 1987). Where both sets have the same see
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -44,8 +45,7 @@ def tost(a: Floats, b: Floats, margin: float, alpha: float = 0.05, paired: bool 
     Unpaired intervals are Welch's. With a spread of exactly zero the difference itself decides.
     Raises InputError for fewer than two runs of either or a margin that is not above zero. Needs scipy.
     """
-    from scipy import stats
-
+    stats = _student()
     if min(len(a), len(b)) < 2:
         raise InputError("two runs or more of each", f"{len(a)} and {len(b)}", "simulate with more seeds")
     if not margin > 0:
@@ -60,6 +60,14 @@ def tost(a: Floats, b: Floats, margin: float, alpha: float = 0.05, paired: bool 
     p_value = float(stats.t.sf((margin - abs(difference)) / error, freedom))
     low, high = difference - reach, difference + reach
     return Equivalence(difference, low, high, margin, p_value, _verdict(low, high, margin))
+
+
+def _student() -> ModuleType:
+    try:
+        from scipy import stats
+    except ImportError as error:
+        raise InputError("scipy, for Student's t", str(error), "pip install 'ranvier[simulator]'") from error
+    return stats  # type: ignore[no-any-return]
 
 
 def _verdict(low: float, high: float, margin: float) -> Verdict:
