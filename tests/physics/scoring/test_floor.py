@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scoringrules
 
-from ranvier.dtops.scoring import floor
+from ranvier.dtops.scoring import bootstrap, floor
 from ranvier.dtops.scoring.state import score_ratio, state
 from ranvier.ontology.errors import InputError
 
@@ -101,6 +101,23 @@ def test_hold_out_quantiles_pay_for_few_runs_and_get_nearer_with_more() -> None:
 def test_the_ratio_is_one_of_sums() -> None:
     columns = floor.comparison_columns(np.array([1.0, 3.0, np.nan]), np.array([2.0, 2.0, 9.0]))
     assert float(score_ratio(state("floor", columns).sums)) == 1.0
+
+
+def test_a_claim_has_an_interval_over_deployments() -> None:
+    """30 deployments of 40 situations of their own scale: the truth's ratio holds 1, one of half the spread not."""
+    rng = np.random.default_rng(20)
+    where = np.repeat(np.arange(30), 40)
+    scale = rng.gamma(2.0, size=30)[where][:, None]
+    runs, truth = scale * rng.normal(size=(1_200, 24)), scale * rng.normal(size=(1_200, 10))
+
+    def ratio(samples: np.ndarray) -> bootstrap.Interval:
+        score = floor.samples_against_runs(samples, runs)
+        columns = floor.comparison_columns(score, floor.scalar_floor(runs))
+        draws = bootstrap.Draws(confidence=0.99)
+        return bootstrap.estimate(bootstrap.sums_by_block(columns, where), score_ratio, draws)
+
+    assert ratio(truth).holds(1.0)
+    assert ratio(0.5 * truth).low > 1.0
 
 
 def test_missing_re_runs_are_left_out_and_too_few_give_no_floor() -> None:

@@ -153,6 +153,19 @@ def test_a_missing_quantile_or_outcome_is_not_scored(name: str) -> None:
     assert found[[0, 3, 5]] == pytest.approx(whole[[0, 3, 5]], rel=1e-12)
 
 
+def test_missing_re_runs_leave_the_hold_outs_of_those_present() -> None:
+    """A run that is missing in one half is as if that half were smaller."""
+    members, _ = scalars()
+    torn = np.concatenate([members, np.full((N, 2), np.nan)], axis=1)
+    assert floor.hold_out_samples(torn) == pytest.approx(floor.hold_out_samples(members))
+    assert floor.hold_out_quantiles(torn, LEVELS) == pytest.approx(floor.hold_out_quantiles(members, LEVELS))
+    assert floor.scalar_floor(torn) == pytest.approx(floor.scalar_floor(members))
+    sets, _ = vectors()
+    torn = np.concatenate([sets, np.full((N, D, 2), np.nan)], axis=2)
+    assert floor.hold_out_vectors(torn) == pytest.approx(floor.hold_out_vectors(sets))
+    assert floor.vector_floor(torn) == pytest.approx(floor.vector_floor(sets))
+
+
 def test_members_that_are_missing_do_not_move_the_median_nor_the_bands() -> None:
     members, _ = scalars()
     torn = np.concatenate([members, np.full((N, 5), np.nan)], axis=1)

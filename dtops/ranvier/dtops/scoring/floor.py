@@ -34,6 +34,7 @@ from ranvier.dtops.forecast import Tail
 from ranvier.dtops.scoring import energy
 from ranvier.dtops.scoring.crps import crps_quantiles, moments
 from ranvier.dtops.scoring.missing import present
+from ranvier.dtops.scoring.sample_quantiles import HAZEN, sample_quantiles
 from ranvier.dtops.scoring.state import divide, score_columns
 from ranvier.ontology.errors import InputError
 
@@ -111,16 +112,14 @@ def hold_out_vectors(runs: Floats) -> Floats:
 def hold_out_quantiles(runs: Floats, levels: Floats, tail: Tail = "clamped") -> Floats:
     """Quantiles at `levels` of half of the re-runs against the other half, both ways; (…, m) to (…).
 
-    With Hazen's plotting positions (i − ½)/m, on which the m runs are m equal shares of mass.
+    By Hazen's positions, on which the m/2 runs are as many equal shares of mass.
     """
     one, other = _halves(runs)
-    scores = [
-        quantiles_against_runs(
-            np.moveaxis(np.quantile(a, levels, axis=-1, method="hazen"), 0, -1), levels, b, tail
-        )
+    both = [
+        quantiles_against_runs(sample_quantiles(a, levels, HAZEN), levels, b, tail)
         for a, b in ((one, other), (other, one))
     ]
-    return np.asarray((scores[0] + scores[1]) / 2)
+    return np.asarray((both[0] + both[1]) / 2)
 
 
 def comparison_columns(score: Floats, floor: Floats, hold_out: Floats | None = None) -> Floats:

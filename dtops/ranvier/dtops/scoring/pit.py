@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ranvier.dtops.forecast import Tail
 from ranvier.dtops.scoring.crps import knots
 from ranvier.dtops.scoring.missing import present
+from ranvier.dtops.scoring.sample_quantiles import HAZEN, sample_quantiles
 from ranvier.dtops.scoring.state import divide
 
 Floats = NDArray[np.float64]
@@ -68,16 +69,10 @@ def median(values: Floats, levels: Floats | None, tail: Tail = "clamped") -> Flo
     """The forecast's median; (…, m) to (…). Of samples: over the members present."""
     if levels is None:
         middle = np.asarray(np.median(values, axis=-1))
-        return _median_of_present(values) if np.isnan(middle).any() else middle
+        torn = np.isnan(middle).any()
+        return sample_quantiles(values, np.array([0.5]), HAZEN)[..., 0] if torn else middle
     x, f = knots(values, levels, tail)
     i = int(np.searchsorted(f, 0.5, side="right")) - 1
     share = (0.5 - f[i]) / (f[i + 1] - f[i])
     middle = x[..., i] + share * (x[..., i + 1] - x[..., i])
     return np.asarray(np.where(np.isnan(values).any(axis=-1), np.nan, middle))
-
-
-def _median_of_present(members: Floats) -> Floats:
-    """NaN sorts behind all numbers, so that the middle of the first m is the median of the m present."""
-    ordered, m = np.sort(members, axis=-1), present(members)[..., None]
-    low, high = (np.take_along_axis(ordered, np.maximum(at, 0), -1)[..., 0] for at in ((m - 1) // 2, m // 2))
-    return np.asarray(np.where(m[..., 0] > 0, (low + high) / 2, np.nan))

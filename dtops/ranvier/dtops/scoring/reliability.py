@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ranvier.dtops.forecast import Tail
 from ranvier.dtops.scoring.crps import knots
 from ranvier.dtops.scoring.missing import present, sum_of_present
+from ranvier.dtops.scoring.sample_quantiles import WEIBULL, sample_quantiles
 from ranvier.dtops.scoring.state import divide, mean_score, score_columns
 
 Floats = NDArray[np.float64]
@@ -52,24 +53,15 @@ def _levels(sums: Floats) -> int:
 def quantile(values: Floats, levels: Floats | None, at: float, tail: Tail = "clamped") -> Floats:
     """The forecast's quantile at a level; (…, m) to (…).
 
-    Of samples with positions i/(m + 1): between neighbours of m calibrated members lies 1/(m + 1) of the
-    outcomes, so bands of small ensembles are as wide as their level asks; beyond the outermost members the
-    outermost stands in.
+    Of samples by Weibull's positions, so that bands of small ensembles are as wide as their level asks; beyond
+    the outermost members the outermost stands in.
     """
     if levels is None:
-        return _of_present(np.sort(values, axis=-1), present(values), at)
+        return sample_quantiles(values, np.array([at]), WEIBULL)[..., 0]
     x, f = knots(values, levels, tail)
     i = min(int(np.searchsorted(f, at, side="right")) - 1, len(f) - 2)
     found = x[..., i] + (at - f[i]) / (f[i + 1] - f[i]) * (x[..., i + 1] - x[..., i])
     return np.asarray(np.where(np.isnan(values).any(axis=-1), np.nan, found))
-
-
-def _of_present(ordered: Floats, m: NDArray[np.int64], at: float) -> Floats:
-    place = np.clip(at * (m + 1) - 1, 0, np.maximum(m - 1, 0))
-    low = np.floor(place).astype(np.int64)
-    high = np.minimum(low + 1, np.maximum(m - 1, 0))
-    left, right = (np.take_along_axis(ordered, i[..., None], -1)[..., 0] for i in (low, high))
-    return np.asarray(np.where(m > 0, left + (place - low) * (right - left), np.nan))
 
 
 def band(
