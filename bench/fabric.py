@@ -110,11 +110,17 @@ def ledger_section(quick: bool) -> Section:
 
 
 def scoring_section(quick: bool) -> Section:
-    """What bench/scoring.py prints."""
-    del quick
-    return _printed(
-        "Scores and models alone", ["bench/scoring.py"], "In memory, on one thread, without any store."
-    )
+    """What bench/scoring.py prints, and how fast each score is beside scoringrules' fastest way to it."""
+    out = _printed(
+        "Scores and models alone", ["bench/scoring.py"],
+        "In memory, on one thread, without any store. Ratios: the same numbers in one run through ours and "
+        "through scoringrules (`python -m bench.score_ratios`); above 1, ours is faster.",
+    )  # fmt: skip
+    if not quick:
+        rows = in_process("bench.score_ratios")["rows"]
+        table = [[row[name] or "–" for name in ("score", "points_s", "numpy", "numba")] for row in rows]
+        out.tables.append((("score", "points/s", "times its numpy", "times its numba"), table))
+    return out
 
 
 def _printed(title: str, command: list[str], how: str) -> Section:

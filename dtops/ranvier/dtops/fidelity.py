@@ -21,24 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranvier.dtops.scoring import metrics
+from ranvier.dtops.scoring.bootstrap import FEWEST_BLOCKS, Interval, block_weights, interval
 
 Floats = NDArray[np.float64]
-REPLICATES = 1_000
-FEWEST_BLOCKS = 8
-"""Below this many blocks an interval of a bootstrap says little, and none is given."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate with the interval of its block bootstrap; NaN where there is none."""
-
-    value: float
-    low: float = np.nan
-    high: float = np.nan
-
-    def holds(self, x: float) -> bool:
-        """Whether x lies in the interval. An interval that is not known holds nothing."""
-        return bool(self.low <= x <= self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +59,6 @@ class Fidelity:
     object_id: str | None = None
     undefined: str = ""
     floor: str = ""
-
-
-def block_weights(blocks: int, seed: int = 0, replicates: int = REPLICATES) -> Floats:
-    """(replicates, blocks): how often each block is drawn in each replicate. Each row sums to `blocks`."""
-    rng = np.random.Generator(np.random.Philox(key=[seed, blocks]))
-    return rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=replicates).astype(np.float64)
-
-
-def interval(value: float, replicates: Floats, confidence: float) -> Interval:
-    """The percentile interval of bootstrap replicates around an estimate."""
-    usable = replicates[~np.isnan(replicates)]
-    if len(usable) < len(replicates) or not len(usable):
-        return Interval(value)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(usable, [tail, 1 - tail])
-    return Interval(value, float(low), float(high))
 
 
 def fidelity_of_sums(forecast: Floats, reference: Floats, floor: Floats | float = 0.0) -> Floats:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from ranvier.dtops.scoring.equivalence import tost
 from ranvier.dtops.simulator.carrier import Carrier
-from ranvier.dtops.simulator.equivalence import tost
 from ranvier.dtops.simulator.kpis import network_kpis
 from ranvier.dtops.simulator.layout import SCHEDULERS
 from ranvier.dtops.simulator.link.noise import prb_noise_mw

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranvier.dtops import fidelity as fidelities
-from ranvier.dtops.fidelity import Fidelity, Interval, Window
+from ranvier.dtops.fidelity import Fidelity, Window
 from ranvier.dtops.referee.scoreboard import Scoreboard
-from ranvier.dtops.scoring import metrics
+from ranvier.dtops.scoring import bootstrap, metrics
+from ranvier.dtops.scoring.bootstrap import Interval
 
 Floats = NDArray[np.float64]
 REFERENCE = "climatology"
@@ -189,11 +190,11 @@ def _gain(mine: Floats, other: Floats, reference: Floats, frame: Frame) -> Inter
     join = fidelities.independent_blocks(mine - other + reference, reference)
     mine, other, reference = (fidelities.joined(each, join) for each in (mine, other, reference))
     value = float((other - mine).sum() / reference.sum())
-    if len(reference) < fidelities.FEWEST_BLOCKS:
+    if len(reference) < bootstrap.FEWEST_BLOCKS:
         return Interval(value)
-    weights = fidelities.block_weights(len(reference), frame.seed)
+    weights = bootstrap.block_weights(len(reference), frame.seed)
     drawn = 1 - fidelities.fidelity_of_sums(weights @ (other - mine), weights @ reference)
-    return fidelities.interval(value, drawn, frame.confidence)
+    return bootstrap.interval(value, drawn, frame.confidence)
 
 
 def overall_of(
@@ -217,11 +218,11 @@ def _overall(board: Scoreboard, frame: Frame, name: str, weights: Mapping[str, f
     value = fidelities.fidelity_of_sums(mine.sum(axis=0), reference.sum(axis=0))
     value[~whole] = np.nan
     drawn = np.zeros((0, len(value)))
-    if len(mine) >= fidelities.FEWEST_BLOCKS:
-        draws = fidelities.block_weights(len(mine), frame.seed)
+    if len(mine) >= bootstrap.FEWEST_BLOCKS:
+        draws = bootstrap.block_weights(len(mine), frame.seed)
         drawn = fidelities.fidelity_of_sums(draws @ mine, draws @ reference)
     by_quantity = {
-        quantity: fidelities.interval(float(value[q]), drawn[:, q], frame.confidence)
+        quantity: bootstrap.interval(float(value[q]), drawn[:, q], frame.confidence)
         for q, quantity in enumerate(board.quantities)
     }
     mean = fidelities.weighted_mean(dict(zip(board.quantities, value.tolist(), strict=True)), weights)
@@ -231,7 +232,7 @@ def _overall(board: Scoreboard, frame: Frame, name: str, weights: Mapping[str, f
     least = float(np.nanmin(share, initial=1.0))
     if not whole.all():
         return Overall(name, Interval(float("nan")), by_quantity, least)
-    return Overall(name, fidelities.interval(mean, many, frame.confidence), by_quantity, least)
+    return Overall(name, bootstrap.interval(mean, many, frame.confidence), by_quantity, least)
 
 
 def _shares(board: Scoreboard, name: str) -> Floats:

@@ -12,8 +12,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from ranvier.dtops.fidelity import Interval
 from ranvier.dtops.referee.report import REFERENCE, SMALL_SHARE, Overall, Report, Row
+from ranvier.dtops.scoring.bootstrap import Interval
 from ranvier.ontology.errors import InputError
 
 BEGIN, END = "<!-- backtest:begin -->", "<!-- backtest:end -->"

@@ -16,39 +16,65 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ranvier.dtops.forecast import Tail
+from ranvier.dtops.scoring.state import divide
 
 Floats = NDArray[np.float64]
+CHUNK = 32_768
+"""Numbers that are worked on at once: 256 KB, which a core's second cache holds."""
 
 
 def crps_samples(members: Floats, y: Floats) -> Floats:
     """CRPS of the empirical distribution of m equally likely members; (…, m) and (…) to (…).
 
     E|X − y| − ½ E|X − X′| = Σ|xᵢ − y| / m − Σᵢ (2i − m − 1) x₍ᵢ₎ / m², with x₍ᵢ₎ in rising order.
+    Over the members that are present (`missing`).
     """
-    m = members.shape[-1]
-    return np.asarray(_distance(members, y) - _spread(members) / m**2)
+    distance, spread, m = moments(members, y)
+    return np.asarray(divide(distance, m) - divide(spread, m * m))
 
 
 def fair_crps_samples(members: Floats, y: Floats) -> Floats:
     """The fair CRPS: unbiased for the distribution that the members are drawn from (Ferro 2014).
 
-    E|X − y| − Σᵢⱼ|xᵢ − xⱼ| / (2 m (m − 1)). It needs m ≥ 2, else NaN; it may be negative.
+    E|X − y| − Σᵢⱼ|xᵢ − xⱼ| / (2 m (m − 1)). It needs two members, else NaN; it may be negative.
     """
+    distance, spread, m = moments(members, y)
+    return np.asarray(divide(distance, m) - divide(spread, m * (m - 1)))
+
+
+def moments(members: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+    """Σ|xᵢ − y|, ½ Σᵢⱼ|xᵢ − xⱼ| = Σᵢ (2i − m − 1) x₍ᵢ₎, and m; (…, m) and (…) to three of (…).
+
+    Both by one sort of x − y, in chunks that stay in the cache. Where y is missing the first is NaN.
+    """
+    y = np.asarray(y, dtype=np.float64)
+    shape = np.broadcast_shapes(members.shape[:-1], y.shape)
     m = members.shape[-1]
-    if m < 2:
-        return np.full(np.shape(y), np.nan)
-    return np.asarray(_distance(members, y) - _spread(members) / (m * (m - 1)))
+    flat = np.broadcast_to(members, (*shape, m)).reshape(-1, m)
+    centre = np.broadcast_to(y, shape).reshape(-1)
+    distance, spread, count = np.empty(len(flat)), np.empty(len(flat)), np.full(len(flat), float(m))
+    rank, one = np.arange(1.0 - m, m, 2.0), np.ones(m)
+    step = max(1, CHUNK // max(m, 1))
+    for at in range(0, len(flat), step):
+        rows = slice(at, at + step)
+        apart = flat[rows] - centre[rows, None]
+        apart.sort(axis=-1)
+        np.matmul(apart, rank, out=spread[rows])
+        np.matmul(np.abs(apart, out=apart), one, out=distance[rows])
+    torn = np.flatnonzero(np.isnan(distance) & ~np.isnan(centre))
+    if len(torn):
+        distance[torn], spread[torn], count[torn] = _moments_of_present(flat[torn], centre[torn])
+    return distance.reshape(shape), spread.reshape(shape), count.reshape(shape)
 
 
-def _distance(members: Floats, y: Floats) -> Floats:
-    """E|X − y| = Σ|xᵢ − y| / m."""
-    return np.asarray(np.abs(members - y[..., None]).mean(axis=-1))
-
-
-def _spread(members: Floats) -> Floats:
-    """½ Σᵢⱼ|xᵢ − xⱼ| = Σᵢ (2i − m − 1) x₍ᵢ₎."""
-    m = members.shape[-1]
-    return np.asarray(np.sort(members, axis=-1) @ np.arange(1.0 - m, m, 2.0))
+def _moments_of_present(members: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+    """The same where some members are NaN: these sort behind all others, and weigh nothing."""
+    apart = np.sort(members - y[:, None], axis=-1)
+    known = ~np.isnan(apart)
+    count = known.sum(axis=-1).astype(np.float64)
+    rank = 2 * np.arange(members.shape[-1]) + 1 - count[:, None]
+    apart = np.where(known, apart, 0.0)
+    return np.abs(apart).sum(axis=-1), (apart * rank).sum(axis=-1), count
 
 
 def knots(values: Floats, levels: Floats, tail: Tail) -> tuple[Floats, Floats]:
@@ -71,15 +97,28 @@ def crps_quantiles(values: Floats, levels: Floats, y: Floats, tail: Tail = "clam
     On a segment of width w on which F runs from p to q, ∫ F² dx = w (p² + pq + q²) / 3. The segment that
     holds y is split there: F² counts to its left, (1 − F)² to its right.
     """
-    x, f = knots(values, levels, tail)
-    left, right = x[..., :-1], x[..., 1:]
+    y = np.asarray(y, dtype=np.float64)
+    shape, m = np.broadcast_shapes(values.shape[:-1], y.shape), values.shape[-1]
+    flat = np.broadcast_to(values, (*shape, m)).reshape(-1, m)
+    outcome = np.broadcast_to(y, shape).reshape(-1, 1)
+    found = np.empty(len(flat))
+    step = max(1, CHUNK // (4 * m))  # several arrays of this size are in use at once
+    for at in range(0, len(flat), step):
+        x, f = knots(flat[at : at + step], levels, tail)
+        found[at : at + step] = _of_knots(x, f, outcome[at : at + step])
+    return found.reshape(shape)
+
+
+def _of_knots(x: Floats, f: Floats, y: Floats) -> Floats:
+    """The same of knots (n, k) and (k,), with outcomes (n, 1), to (n,)."""
+    left, right = x[:, :-1], x[:, 1:]
     width = right - left
-    inside = np.clip(y[..., None], left, right)
-    share = np.divide(inside - left, width, out=np.zeros_like(width), where=width > 0)
+    inside = np.clip(y, left, right)
+    share = np.divide(inside - left, width, out=np.zeros(width.shape), where=width > 0)
     at_y = f[:-1] + share * np.diff(f)
     below = (inside - left) * _mean_square(f[:-1], at_y)
     above = (right - inside) * _mean_square(1 - at_y, 1 - f[1:])
-    beyond = np.maximum(x[..., 0] - y, 0.0) + np.maximum(y - x[..., -1], 0.0)
+    beyond = np.maximum(x[:, 0] - y[:, 0], 0.0) + np.maximum(y[:, 0] - x[:, -1], 0.0)
     return np.asarray((below + above).sum(axis=-1) + beyond)
 
 

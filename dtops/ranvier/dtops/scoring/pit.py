@@ -13,18 +13,30 @@ from numpy.typing import NDArray
 
 from ranvier.dtops.forecast import Tail
 from ranvier.dtops.scoring.crps import knots
+from ranvier.dtops.scoring.missing import present
+from ranvier.dtops.scoring.sample_quantiles import HAZEN, sample_quantiles
+from ranvier.dtops.scoring.state import divide
 
 Floats = NDArray[np.float64]
 
 
 def cdf_samples(members: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """F(y−) and F(y) of the empirical distribution; (…, m) and (…) to two of (…)."""
-    return (members < y[..., None]).mean(axis=-1), (members <= y[..., None]).mean(axis=-1)
+    """F(y−) and F(y) of the empirical distribution; (…, m) and (…) to two of (…).
+
+    Over the members that are present; NaN where none is, or where y is missing.
+    """
+    count = np.where(np.isnan(y), 0, present(members))
+    below, upto = (members < y[..., None]).sum(axis=-1), (members <= y[..., None]).sum(axis=-1)
+    return divide(below, count), divide(upto, count)
 
 
 def cdf_quantiles(values: Floats, levels: Floats, y: Floats, tail: Tail) -> tuple[Floats, Floats]:
-    """F(y−) and F(y) of the piecewise linear distribution; (…, m), (m,) and (…) to two of (…)."""
-    x, f = knots(values, levels, tail)
+    """F(y−) and F(y) of the piecewise linear distribution; (…, m), (m,) and (…) to two of (…).
+
+    NaN where y or a quantile is missing.
+    """
+    y = np.where(np.isnan(values).any(axis=-1), np.nan, y)
+    x, f = knots(np.broadcast_to(values, (*y.shape, values.shape[-1])), levels, tail)
     upto = (x <= y[..., None]).sum(axis=-1)  # knots at or below y
     before = (x < y[..., None]).sum(axis=-1)  # knots below y
     return _linear(x, f, before, y), np.where(
@@ -41,7 +53,8 @@ def _linear(x: Floats, f: Floats, count: NDArray[np.int64], y: Floats) -> Floats
     width = right - left
     share = np.divide(y - left, width, out=np.zeros_like(width), where=width > 0)
     inner = low + np.clip(share, 0.0, 1.0) * (high - low)
-    return np.where(count == 0, 0.0, np.where(count > last, 1.0, inner))
+    outside = np.where(count == 0, 0.0, np.where(count > last, 1.0, inner))
+    return np.where(np.isnan(y), np.nan, outside)
 
 
 def randomised_pit(
@@ -53,10 +66,13 @@ def randomised_pit(
 
 
 def median(values: Floats, levels: Floats | None, tail: Tail = "clamped") -> Floats:
-    """The forecast's median; (…, m) to (…)."""
+    """The forecast's median; (…, m) to (…). Of samples: over the members present."""
     if levels is None:
-        return np.asarray(np.median(values, axis=-1))
+        middle = np.asarray(np.median(values, axis=-1))
+        torn = np.isnan(middle).any()
+        return sample_quantiles(values, np.array([0.5]), HAZEN)[..., 0] if torn else middle
     x, f = knots(values, levels, tail)
     i = int(np.searchsorted(f, 0.5, side="right")) - 1
     share = (0.5 - f[i]) / (f[i + 1] - f[i])
-    return np.asarray(x[..., i] + share * (x[..., i + 1] - x[..., i]))
+    middle = x[..., i] + share * (x[..., i + 1] - x[..., i])
+    return np.asarray(np.where(np.isnan(values).any(axis=-1), np.nan, middle))

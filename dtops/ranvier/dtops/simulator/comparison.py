@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from ranvier.dtops.simulator.equivalence import Equivalence, tost
+from ranvier.dtops.scoring.equivalence import Equivalence, tost
 from ranvier.dtops.simulator.output.run_folder import RunFolder
 from ranvier.ontology.errors import InputError
 

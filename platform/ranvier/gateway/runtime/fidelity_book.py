@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ranvier.dtops.block_sums import Axes, BlockSums
-from ranvier.dtops.fidelity import FEWEST_BLOCKS, Fidelity, Interval
+from ranvier.dtops.fidelity import Fidelity
 from ranvier.dtops.scorekeeper import SCORE_KIND, Scorekeeper
+from ranvier.dtops.scoring.bootstrap import FEWEST_BLOCKS, Interval
 from ranvier.fabric.ports import FOREVER_NS, Ledger
 from ranvier.gateway.api.platform import Estimate, FidelityFigure, FidelityQuery
 from ranvier.gateway.settings import FidelitySettings

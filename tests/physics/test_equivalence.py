@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ranvier.dtops.simulator.equivalence import tost
+from ranvier.dtops.scoring.equivalence import tost
 from ranvier.ontology.errors import InputError
 
 

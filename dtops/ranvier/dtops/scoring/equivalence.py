@@ -7,11 +7,11 @@ lies wholly within ±margin (Schuirmann 1987). Where both sets have the same see
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from ranvier.ontology.errors import InputError
 
@@ -43,8 +43,9 @@ def tost(a: Floats, b: Floats, margin: float, alpha: float = 0.05, paired: bool 
     """Test a and b, one value for each run, (n,) and (m,); paired needs n = m in the same order.
 
     Unpaired intervals are Welch's. With a spread of exactly zero the difference itself decides.
-    Raises InputError for fewer than two runs of either or a margin that is not above zero.
+    Raises InputError for fewer than two runs of either or a margin that is not above zero. Needs scipy.
     """
+    stats = _student()
     if min(len(a), len(b)) < 2:
         raise InputError("two runs or more of each", f"{len(a)} and {len(b)}", "simulate with more seeds")
     if not margin > 0:
@@ -59,6 +60,14 @@ def tost(a: Floats, b: Floats, margin: float, alpha: float = 0.05, paired: bool 
     p_value = float(stats.t.sf((margin - abs(difference)) / error, freedom))
     low, high = difference - reach, difference + reach
     return Equivalence(difference, low, high, margin, p_value, _verdict(low, high, margin))
+
+
+def _student() -> ModuleType:
+    try:
+        from scipy import stats
+    except ImportError as error:
+        raise InputError("scipy, for Student's t", str(error), "pip install 'ranvier[simulator]'") from error
+    return stats  # type: ignore[no-any-return]
 
 
 def _verdict(low: float, high: float, margin: float) -> Verdict:
