@@ -24,7 +24,8 @@ from ranvier.dtops.scenes.scene import Scene
 Floats = NDArray[np.float64]
 LEAST_PART = 1e-3
 LEAST_MS = 0.1
-HIGHEST_EXPONENT = 16.0
+HIGHEST = {"throughput_kbit_s": 14.0, "active_users": 6.5, "rlc_delay_ms": 8.3}
+"""Of what is learned on a logarithm: a gigabit a second, hundreds of users, four seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +41,22 @@ def _log1p(values: Tensor) -> Tensor:
     return torch.log1p(values.clamp(min=0))
 
 
-def _expm1(z: Tensor) -> Tensor:
-    return torch.expm1(z.clamp(0, HIGHEST_EXPONENT))
+def _expm1(highest: float) -> Callable[[Tensor], Tensor]:
+    return lambda z: torch.expm1(z.clamp(0, highest))
 
 
 LINKS: dict[str, Link] = {
     "rsrp_dbm": Link(lambda v: v, lambda z: z, 5.0),
     "sinr_db": Link(lambda v: v, lambda z: z, 5.0),
-    "throughput_kbit_s": Link(_log1p, _expm1, 1.0),
+    "throughput_kbit_s": Link(_log1p, _expm1(HIGHEST["throughput_kbit_s"]), 1.0),
     "prb_percent": Link(
         lambda v: torch.logit((v / 100).clamp(LEAST_PART, 1 - LEAST_PART)),
         lambda z: 100 * torch.sigmoid(z), 1.0,
     ),
-    "active_users": Link(_log1p, _expm1, 0.5),
+    "active_users": Link(_log1p, _expm1(HIGHEST["active_users"]), 0.5),
     "rlc_delay_ms": Link(
         lambda v: torch.log(v.clamp(min=0) + LEAST_MS),
-        lambda z: (torch.exp(z.clamp(max=HIGHEST_EXPONENT)) - LEAST_MS).clamp(min=0), 1.0,
+        lambda z: (torch.exp(z.clamp(max=HIGHEST["rlc_delay_ms"])) - LEAST_MS).clamp(min=0), 1.0,
     ),
 }  # fmt: skip
 

@@ -62,20 +62,7 @@ class SurrogatePredictor:
 
     def loss(self, forecast: SceneForecast, outcomes: Outcomes) -> Mapping[str, Floats]:
         """CRPS of quantiles, Brier score of events: KPI to (n, h), mean over runs; NaN where none is known."""
-        at = [outcomes.horizons_s.index(h) for h in forecast.horizons_s]
-        found = {}
-        for name, values in outcomes.values.items():
-            y = values[:, at].astype(np.float64)
-            if KPI[name].event:
-                scores = (forecast.probability[name][..., None] - (y > 0)) ** 2
-            else:
-                q = forecast.quantiles[name][:, :, None]
-                scores = crps_quantiles(np.broadcast_to(q, (*y.shape, q.shape[-1])), forecast.levels, y)
-            known = np.isfinite(y)
-            count = known.sum(axis=2)
-            total = np.where(known, scores, 0.0).sum(axis=2)
-            found[name] = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
-        return found
+        return mean_scores(forecast, outcomes)
 
     def _pass(
         self, scenes: Sequence[Scene], chosen: list[int], horizons_s: tuple[float, ...]
@@ -123,3 +110,21 @@ def load_predictor(folder: Path) -> SurrogatePredictor:
 
 def _nodes(scene: Scene) -> int:
     return len(scene.cells) + len(scene.users)
+
+
+def mean_scores(forecast: SceneForecast, outcomes: Outcomes) -> dict[str, Floats]:
+    """CRPS of quantiles, Brier score of events: KPI to (n, h), mean over runs; NaN where none is known."""
+    at = [outcomes.horizons_s.index(h) for h in forecast.horizons_s]
+    found = {}
+    for name, values in outcomes.values.items():
+        y = values[:, at].astype(np.float64)
+        if KPI[name].event:
+            scores = (forecast.probability[name][..., None] - (y > 0)) ** 2
+        else:
+            q = forecast.quantiles[name][:, :, None]
+            scores = crps_quantiles(np.broadcast_to(q, (*y.shape, q.shape[-1])), forecast.levels, y)
+        known = np.isfinite(y)
+        count = known.sum(axis=2)
+        total = np.where(known, scores, 0.0).sum(axis=2)
+        found[name] = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    return found
