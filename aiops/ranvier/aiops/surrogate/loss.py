@@ -117,10 +117,11 @@ def _of_event(found: Event, y: Tensor, nats: float) -> Tensor:
 
 
 def _pinball(q: Tensor, y: Tensor, weights: Tensor) -> Tensor:
-    """(r, m): Σ_k w_k 2 (1{y ≤ q_k} − τ_k)(q_k − y)."""
-    levels = torch.as_tensor(LEVELS, dtype=q.dtype, device=q.device)
-    apart = q[:, None, :] - y[:, :, None]
-    return torch.maximum((1 - levels) * apart, -levels * apart) @ (2 * weights.to(q.device))
+    """(r, m): Σ_k w_k 2 (1{y ≤ q_k} − τ_k)(q_k − y) = Σ_k 2 w_k max(q_k − y, 0) − Σ_k 2 w_k τ_k (q_k − y)."""
+    twice = 2 * weights.to(q)
+    levels = twice * torch.as_tensor(LEVELS, dtype=q.dtype, device=q.device)
+    above = torch.relu(q[:, None, :] - y[:, :, None]) @ twice
+    return above - (q @ levels)[:, None] + levels.sum() * y
 
 
 def at_atoms(name: str, values: Tensor) -> Tensor:

@@ -30,8 +30,8 @@ def card(  # noqa: PLR0913, PLR0917 - the parts of a card
     parts = [
         f"# Model card: {model} {about['version']}",
         "A stand-in for the simulator (rung v0): the marginal distributions of each cell's and user's KPIs in the"
-        " second that ends 1, 60 or 900 s after a scene. Nodes are independent given the scene: sums over areas are too"
-        " sure of themselves. It knows nothing of reality beyond the simulator's own error of ±3 dB on powers.",
+        " second that ends 1, 60 or 900 s after a scene. Nodes are independent given the scene: sums over areas are"
+        " too sure of themselves. It knows nothing of reality beyond the simulator's own error of ±3 dB on powers.",
         "## Trained on",
         table(["what", "value"], [
             ["dataset", str(about["dataset"])],

@@ -34,6 +34,7 @@ CHECKPOINT = "checkpoint.pt"
 class Recipe:
     """How a rung is trained.
 
+    batch_runs  of each scene in a step, drawn anew each time; validation takes all
     patience  epochs without a better validation loss after which it stops
     layers, budget   0 layers: no graph; no budget: heads start from nothing (ablations)
     deterministic    only operations that give the same bits each time, on one thread
@@ -43,6 +44,7 @@ class Recipe:
     epochs: int = 60
     patience: int = 10
     batch_scenes: int = 4
+    batch_runs: int = 4
     rate: float = 2e-3
     decay: float = 1e-4
     clip: float = 1.0
@@ -143,7 +145,9 @@ class _Run:
         self.network.train()
         total, count = 0.0, 0
         for batch in batches(self.examples.train, self.recipe.batch_scenes, self.shuffle):
-            found = _total(_losses(self.network, batch, self.examples))
+            runs = batch["ue"].y_rsrp_dbm.shape[2]
+            some = torch.randperm(runs, generator=self.shuffle)[: self.recipe.batch_runs]
+            found = _total(_losses(self.network, batch, self.examples, some))
             self.optimiser.zero_grad()
             found.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
@@ -190,12 +194,14 @@ class _Run:
         self.history = History(**copy.deepcopy(found["history"]))
 
 
-def _losses(network: Network, batch: Any, examples: Examples) -> dict[str, Tensor]:
+def _losses(
+    network: Network, batch: Any, examples: Examples, runs: Tensor | None = None
+) -> dict[str, Tensor]:
     horizons = range(len(examples.horizons_s))
-    outcomes = {
-        each.name: batch[each.node][f"y_{each.name}"].reshape(-1, batch[each.node][f"y_{each.name}"].shape[2])
-        for each in KPIS
-    }
+    outcomes = {}
+    for each in KPIS:
+        y = batch[each.node][f"y_{each.name}"].flatten(0, 1)
+        outcomes[each.name] = y if runs is None else y[:, runs]
     return loss(network(batch, horizons), outcomes, examples.units)
 
 
