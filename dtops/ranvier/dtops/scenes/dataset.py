@@ -62,7 +62,8 @@ class SceneDataset:
         """One deployment. Raises InputError where it is not there or damaged."""
         path = _path(self.folder, name)
         try:
-            with np.load(path, allow_pickle=False) as found:
+            # Opened here: NumPy leaves a file open that is no archive.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                 return Example(Scene.from_columns(found), Outcomes.from_columns(found))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(
