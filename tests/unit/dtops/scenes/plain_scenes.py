@@ -1,4 +1,4 @@
-"""Scenes written by hand: of given gains, powers and loads, everything else plain. And a scene under other labels."""
+"""Scenes written by hand: of given gains, powers and loads, the rest plain. And a scene under other labels."""
 
 from __future__ import annotations
 
