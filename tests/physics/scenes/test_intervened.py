@@ -52,7 +52,7 @@ def test_columns_of_cells_are_exact_and_links_in_order(
 def test_tilt_and_bearing_change_every_gain_as_the_simulator_does(
     split: str, number: int, knob: str, value: float
 ) -> None:
-    """In nulls of the pattern too, which half a metre would move by up to 30 dB in a hall; repeating planes as well."""
+    """In nulls of the pattern too, which half a metre moves by up to 30 dB in a hall; on repeating planes too."""
     made = deployment(RECIPES["standard"], split, number)  # type: ignore[arg-type]
     change = Intervention(0, knob, value, made.layout.cells.ids[::2])  # type: ignore[arg-type]
     found, wanted = intervened(drawn(made), [change]).links, as_drawn(made, change).links
