@@ -50,6 +50,12 @@ EXAMPLES = {
     "simulate plot": ("ranvier simulate plot RUN",),
     "simulate publish": ("ranvier simulate publish RUN",),
     "simulate compare": ("ranvier simulate compare RUN OTHER --margin 0.05",),
+    "dataset build": (
+        "ranvier dataset build --recipe standard --out DATASET",
+        "ranvier dataset build --recipe small --out SMALL --workers 2",
+    ),
+    "dataset show": ("ranvier dataset show DATASET",),
+    "dataset floor": ("ranvier dataset floor DATASET",),
     "status": ("ranvier status", "ranvier --folder /var/lib/ranvier status --json"),
     "topology list": ("ranvier topology list --class NRCellDU --as-of 2026-01-31T12:00:00Z",),
     "topology show": ("ranvier topology show CELL --hops 2",),

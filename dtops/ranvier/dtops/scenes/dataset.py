@@ -1,12 +1,15 @@
 """A dataset of scenes in a folder: `dataset.json`, and `scenes/NAME.npz` with a scene and its outcomes each.
 
-Written by `build`, read here; it is split by deployment, and every file is whole or not there.
+Written by `build`, read here; it is split by deployment, and every file is whole or not there. What is being
+written has the suffix `.partial`; a file that was damaged later is refused by its checksums.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,9 +59,17 @@ class SceneDataset:
         return sorted(path.stem for path in (self.folder / "scenes").glob(f"{split}-*.npz"))
 
     def read(self, name: str) -> Example:
-        """One deployment."""
-        with np.load(self.folder / "scenes" / f"{name}.npz", allow_pickle=False) as found:
-            return Example(Scene.from_columns(found), Outcomes.from_columns(found))
+        """One deployment. Raises InputError where it is not there or damaged."""
+        path = _path(self.folder, name)
+        try:
+            # Opened here: NumPy leaves a file open that is no archive.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+                return Example(Scene.from_columns(found), Outcomes.from_columns(found))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise InputError(
+                f"a scene and its outcomes in {path}", f"{type(error).__name__}: {error}",
+                "delete the file and build again: the others are kept",
+            ) from error  # fmt: skip
 
     def of(self, split: Split) -> Iterator[Example]:
         """The deployments of a split, one after the other."""
@@ -68,11 +79,29 @@ class SceneDataset:
 
 def written(folder: Path, scene: Scene, outcomes: Outcomes) -> None:
     """Put one deployment there, whole or not at all."""
-    path = folder / "scenes" / f"{scene.name}.npz"
+    path = _path(folder, scene.name)
     partial = path.with_suffix(f".{os.getpid()}.partial")
     with partial.open("wb") as file:
         np.savez_compressed(file, **about(scene), **scene.columns(), **outcomes.columns())
+        file.flush()
+        os.fsync(file.fileno())  # the name must not outlast a loss of power that the bytes do not
     partial.replace(path)
+
+
+def whole(folder: Path, name: str) -> bool:
+    """Whether a deployment is there, to its last byte: an archive's table of contents is at its end."""
+    path = _path(folder, name)
+    return path.exists() and zipfile.is_zipfile(path)
+
+
+def tidied(folder: Path) -> None:
+    """Remove what workers that were killed left behind."""
+    for left in (folder / "scenes").glob("*.partial"):
+        left.unlink(missing_ok=True)
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / "scenes" / f"{name}.npz"
 
 
 def begun(folder: Path, recipe: Recipe) -> SceneDataset:
@@ -97,8 +126,18 @@ def said(folder: Path, recipe: Recipe, state: str, cpu_s: float) -> None:
     before = json.loads(path.read_text()).get("cpu_s", 0.0) if path.exists() else 0.0
     tree = {
         "recipe": json.loads(json.dumps(recipe.manifest())), "digest": recipe.digest(), "state": state,
-        "cpu_s": round(before + cpu_s, 1),
+        "cpu_s": round(before + cpu_s, 1), "made_with": _made_with(),
     }  # fmt: skip
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(tree, indent=1))
     partial.replace(path)
+
+
+def _made_with() -> dict[str, str]:
+    """Versions; and the instruction set, as transcendental functions differ in the last bit between them."""
+    from importlib.metadata import version
+
+    import torch
+
+    versions = {name: version(name) for name in ("ranvier", "numpy", "torch", "numba")}
+    return {**versions, "instructions": torch.backends.cpu.get_cpu_capability()}

@@ -1,21 +1,24 @@
 """A scene as it would be with other settings or load: what a what-if asks a `ScenePredictor` about.
 
 Power, on/off, offsets, schedulers and load are columns of the scene. Tilt and bearing change the gain of each
-link by the difference of the antenna's pattern along the straight line to the user (TR 38.901 7.3).
+link by the difference of the antenna's pattern along the straight line to the user (TR 38.901 7.3). The line ends
+in the middle of the user's square metre, as that of the simulator's gains does: half a metre is some dB in a null.
+Links are then put in order again. A cell that was not among the strongest of a user does not come in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ranvier.dtops.scenes.scene import CellColumns, Scene
+from ranvier.dtops.scenes.scene import CellColumns, LinkColumns, Scene
 from ranvier.dtops.simulator.intervention import Intervention
 from ranvier.dtops.simulator.propagation.antenna_pattern import gain_db
+from ranvier.dtops.simulator.propagation.statistical_gains import GRID_M
 from ranvier.ontology.errors import InputError
 
 COLUMN = {
@@ -41,7 +44,7 @@ def intervened(scene: Scene, interventions: Sequence[Intervention]) -> Scene:
             scene = replace(
                 _turned(scene, cells) if each.knob in {"tilt_deg", "azimuth_deg"} else scene, cells=cells
             )
-    return scene
+    return _in_order(scene)
 
 
 def _loaded(scene: Scene, cells: NDArray[np.int64], factor: float) -> Scene:
@@ -60,6 +63,15 @@ def _turned(scene: Scene, cells: CellColumns) -> Scene:
 def _pattern_db(scene: Scene, cells: CellColumns) -> NDArray[np.float64]:
     """(E,) the antenna's gain towards each user, strongest beam."""
     cell = scene.links.cell
-    columns = (cells.bearing[cell], cells.tilt_deg[cell], scene.way_m())
+    columns = (cells.bearing[cell], cells.tilt_deg[cell], scene.way_m(GRID_M))
     found = gain_db(scene.antenna, *(torch.from_numpy(each) for each in columns))
     return np.asarray(found.amax(dim=-1).numpy(), dtype=np.float64)
+
+
+def _in_order(scene: Scene) -> Scene:
+    """Links by user, the strongest first, also of cells that are off: as `LinkColumns` are."""
+    links = scene.links
+    power = scene.cells.tx_power_dbm[links.cell] + links.gain_db
+    order = np.lexsort((-power, links.user))
+    columns = {each.name: getattr(links, each.name)[order] for each in fields(links)}
+    return replace(scene, links=LinkColumns(**columns))

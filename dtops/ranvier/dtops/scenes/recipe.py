@@ -85,14 +85,26 @@ def deployment(recipe: Recipe, split: Split, number: int) -> Deployment:
     word = f"{recipe.seed} {split} {number}".encode()
     seed = int.from_bytes(hashlib.blake2b(word, digest_size=7).digest(), "little")
     rng = np.random.default_rng(seed)
-    kinds = UNSEEN if split == "unseen" else KNOWN
-    kind = list(kinds)[number % len(kinds)]
-    tree = kinds[kind](rng, recipe.small)
+    kind = kind_of(split, number)
+    tree = _kinds(split)[kind](rng, recipe.small)
     scenario = _swept(tree, kind, rng, recipe)
     people = _demands(scenario.population(Seeds.of([seed])), rng)
-    return Deployment(
-        scenario, seed, _set_up(scenario.layout(), rng), people, kind, f"{split}-{number:04d}-{kind}"
-    )
+    return Deployment(scenario, seed, _set_up(scenario.layout(), rng), people, kind, name_of(split, number))
+
+
+def kind_of(split: Split, number: int) -> str:
+    """Of a deployment: the kinds of its split take turns."""
+    kinds = _kinds(split)
+    return list(kinds)[number % len(kinds)]
+
+
+def name_of(split: Split, number: int) -> str:
+    """Of a deployment."""
+    return f"{split}-{number:04d}-{kind_of(split, number)}"
+
+
+def _kinds(split: Split) -> dict[str, Kind]:
+    return UNSEEN if split == "unseen" else KNOWN
 
 
 # ------------------------------------------------------------ kinds

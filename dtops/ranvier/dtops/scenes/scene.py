@@ -168,13 +168,16 @@ class Scene:
         each = self.cells.tx_power_dbm - 10 * np.log10(12.0 * self.cells.prbs)
         return np.asarray(np.where(self.cells.on[cell], each[cell] + self.links.gain_db, -np.inf))
 
-    def way_m(self) -> Floats:
-        """(E, 3) from the mast to the user, the shortest way where the plane repeats."""
+    def way_m(self, grid_m: float = 0.0) -> Floats:
+        """(E, 3) from the mast to the user, the shortest way where the plane repeats.
+
+        grid_m  users stand in the middle of squares of this side; 0: where they are
+        """
         links, users, cells = self.links, self.users, self.cells
-        straight = np.stack(
-            [users.x_m[links.user] - cells.x_m[links.cell], users.y_m[links.user] - cells.y_m[links.cell]],
-            axis=1,
-        )
+        place = np.stack([users.x_m, users.y_m], axis=1)
+        if grid_m > 0:
+            place = np.floor(place / grid_m) * grid_m + grid_m / 2
+        straight = place[links.user] - np.stack([cells.x_m, cells.y_m], axis=1)[links.cell]
         images = straight[:, None] + self.wraparound
         nearest = (images**2).sum(-1).argmin(axis=1)
         up: Floats = users.height_m[links.user] - cells.height_m[links.cell]

@@ -58,7 +58,7 @@ def run(
     """Simulate a scenario. Interrupted runs go on with --resume --out DIR."""
     if context.invoked_subcommand is not None:
         return
-    _needed()
+    needed()
     from ranvier.dtops.simulator.output.run_job import Plan, begin
     from ranvier.dtops.simulator.scenario_file import load_scenario
     from ranvier.ontology.errors import InputError
@@ -144,7 +144,7 @@ def _tell(folder: RunFolder, as_json: bool) -> None:
 @simulate.command()
 def scenarios(as_json: AsJson = False) -> None:
     """The named scenarios."""
-    _needed()
+    needed()
     from ranvier.dtops.simulator.scenario_file import load_scenario, scenario_names
 
     rows = []
@@ -159,7 +159,7 @@ def scenarios(as_json: AsJson = False) -> None:
 @simulate.command()
 def schema() -> None:
     """The JSON Schema of scenario files."""
-    _needed()
+    needed()
     from ranvier.dtops.simulator.scenario import json_schema
 
     say_json(json_schema())
@@ -171,7 +171,7 @@ def plot(
     pixels: Annotated[int, typer.Option(min=10, help="Of maps, along the longer side.")] = 160,
 ) -> None:
     """Draw a run: maps of RSRP and SINR, distributions and time series, as PNG and as one page."""
-    _needed()
+    needed()
     from ranvier.dtops.simulator.output.run_folder import RunFolder
     from ranvier.dtops.simulator.pictures.page import to_html
     from ranvier.dtops.simulator.pictures.run_pictures import pictures_of, table_of
@@ -192,7 +192,7 @@ def plot(
 @simulate.command()
 def publish(context: typer.Context, folder: Run) -> None:
     """Send a run's counters to the platform: simulation feedback, with the run as its origin."""
-    _needed()
+    needed()
     from tempfile import TemporaryFile
 
     from ranvier.dtops.simulator.output.feedback import lines
@@ -221,7 +221,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Say whether two runs are identical, equivalent within the margin, or different, with the evidence."""
-    _needed()
+    needed()
     from ranvier.dtops.simulator.comparison import compare as compared
     from ranvier.dtops.simulator.output.run_folder import RunFolder
 
@@ -252,7 +252,7 @@ def _tell_comparison(found: Comparison, as_json: bool) -> None:
     say(f"{told[found.verdict]}{', in pairs of equal seeds' if found.paired else ''}")
 
 
-def _needed() -> None:
+def needed() -> None:
     """Raises InputError where the extra is not installed."""
     from importlib.util import find_spec
 
