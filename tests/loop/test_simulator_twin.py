@@ -12,7 +12,8 @@ from ranvier.dtops.forecast import Target
 from ranvier.dtops.members import Members
 from ranvier.dtops.simulator.deployment.from_snapshot import from_snapshot
 from ranvier.dtops.simulator.ensemble_synchroniser import EnsembleSynchroniser
-from ranvier.dtops.simulator.live_cells import QUANTITIES, LiveCells
+from ranvier.dtops.simulator.live_cells import LiveCells
+from ranvier.dtops.simulator.live_counters import QUANTITIES
 from ranvier.dtops.simulator.simulator_predictor import SimulatorPredictor
 from ranvier.dtops.synchroniser import LoadBinSynchroniser
 from ranvier.dtops.twin_state import TwinState
