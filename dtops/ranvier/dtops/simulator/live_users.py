@@ -49,14 +49,13 @@ class LiveUsers:
     """The users of E members: U candidates, of which some are present.
 
     source   of their gains, with each member's offsets; `gains` at their places
-    best     (E, U) the cell that each candidate belongs to, −1 for none
-    demand   (E, U) files a second; 0 for those who are not present
+    files_s  (E, C) files a second of each user of a cell; `demand` (E, U) of each candidate, 0 if not present
     """
 
     people: Population
     source: OffsetGains
     gains: LinkGains
-    best: Tensor
+    files_s: Tensor
     demand: Tensor
 
 
@@ -84,10 +83,10 @@ class Candidates:
         place = _order_in_cell(best, cells)
         present = (best >= 0) & (place < wanted.gather(1, best.clamp(min=0)))
         here = torch.where(present, best, -1)
-        each = demand_of(members, here, beside)
-        demand = torch.where(here >= 0, each.gather(1, here.clamp(min=0)), 0.0)
+        files_s = torch.from_numpy(members.offered_bit_s) / FILE_BITS / (counted(here, cells) + beside).clamp(min=1)
         people = replace(self._people, present=present)
-        return LiveUsers(people, OffsetGains(self._source, offset), gains, best, demand)
+        source = OffsetGains(self._source, offset)
+        return LiveUsers(people, source, gains, files_s, by_cell(files_s, here))
 
 
 def live_scenario(layout: Layout) -> Scenario:
@@ -109,15 +108,16 @@ def live_scenario(layout: Layout) -> Scenario:
     )  # fmt: skip
 
 
-def demand_of(members: Members, cell: Tensor, beside: Tensor) -> Tensor:
-    """(E, C) files a second of each user in a cell, so that the cell is offered what the member says.
+def counted(cell: Tensor, cells: int) -> Tensor:
+    """(E, C) how many users are in each cell; `cell` (E, U) of the users, −1 for none."""
+    count = torch.zeros((len(cell), cells + 1), dtype=torch.int64)
+    count.scatter_add_(1, cell % (cells + 1), torch.ones_like(cell))
+    return count[:, :cells]
 
-    cell     (E, U) of the users, −1 for none; `beside` (E, C) how many more there are
-    """
-    cells = beside.shape[1]
-    count = torch.zeros((len(cell), cells + 1), dtype=torch.float64)
-    count.scatter_add_(1, cell.clamp(min=-1) % (cells + 1), torch.ones_like(cell, dtype=torch.float64))
-    return torch.from_numpy(members.offered_bit_s) / FILE_BITS / (count[:, :cells] + beside).clamp(min=1)
+
+def by_cell(column: Tensor, cell: Tensor) -> Tensor:
+    """(E, U) the entry (E, C) of each user's cell; 0 for none."""
+    return torch.where(cell >= 0, column.gather(1, cell.clamp(min=0)), 0.0)
 
 
 def shifted(found: LinkGains, offset_db: Tensor) -> LinkGains:
