@@ -56,7 +56,7 @@ class EnsembleSynchroniser:
     threads: int = 1
     drift: Drift = field(default_factory=Drift)
     make: Callable[[LiveNetwork], CellModel] | None = None
-    _model: tuple[object, CellModel] | None = field(default=None, repr=False)
+    _model: tuple[object, CellModel | None] | None = field(default=None, repr=False)
 
     def update(
         self, state: TwinState | None, measured: SeriesFrame, snapshot: Snapshot | None,
@@ -75,12 +75,11 @@ class EnsembleSynchroniser:
         if snapshot is None:
             return None
         if self._model is None or self._model[0] is not snapshot.nodes:
-            try:
-                network = from_snapshot(snapshot)
-            except InputError:
-                return None
             make = self.make or (lambda network: LiveCells(network, self.slots, self.threads))
-            self._model = (snapshot.nodes, make(network))
+            try:
+                self._model = (snapshot.nodes, make(from_snapshot(snapshot)))
+            except InputError:
+                self._model = (snapshot.nodes, None)
         return self._model[1]
 
     def _members(self, before: Members | None, state: TwinState, model: CellModel) -> Members:

@@ -30,9 +30,7 @@ def ids_of(names: ObjectNames, quantity: str) -> tuple[str, ...]:
 def cell_of_target(names: ObjectNames) -> dict[Target, int]:
     """Each target that a model of the cells counts, and its cell."""
     return {
-        Target(name, quantity): i
-        for quantity in QUANTITIES
-        for i, name in enumerate(ids_of(names, quantity))
+        Target(name, quantity): i for quantity in QUANTITIES for i, name in enumerate(ids_of(names, quantity))
     }
 
 

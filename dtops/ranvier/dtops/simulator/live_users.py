@@ -83,7 +83,9 @@ class Candidates:
         place = _order_in_cell(best, cells)
         present = (best >= 0) & (place < wanted.gather(1, best.clamp(min=0)))
         here = torch.where(present, best, -1)
-        files_s = torch.from_numpy(members.offered_bit_s) / FILE_BITS / (counted(here, cells) + beside).clamp(min=1)
+        files_s = (
+            torch.from_numpy(members.offered_bit_s) / FILE_BITS / (counted(here, cells) + beside).clamp(min=1)
+        )
         people = replace(self._people, present=present)
         source = OffsetGains(self._source, offset)
         return LiveUsers(people, source, gains, files_s, by_cell(files_s, here))

@@ -25,7 +25,9 @@ DRIFTING_STEPS = 30
 """After which load and users wander no further: they have a daily course, not a random walk."""
 
 
-def prior(observed: Mapping[str, Floats], cells: tuple[str, ...], many: int, step: int, drift: Drift) -> Members:
+def prior(
+    observed: Mapping[str, Floats], cells: tuple[str, ...], many: int, step: int, drift: Drift
+) -> Members:
     """Members around what the cells' counters say by themselves; `observed` as of `live_counters`."""
     draws = standard_normals("prior", step, (many, len(cells), 3))
     load = np.exp(np.nan_to_num(observed["RRU.PrbTotDl"], nan=np.log(TYPICAL_PERCENT)))
