@@ -28,7 +28,7 @@ from ranvier.dtops.scenes.of_twin import DRAWN, MEMBERS, Assumed, SceneMaker, Tw
 from ranvier.dtops.scenes.outcomes import HORIZONS_S
 from ranvier.dtops.scenes.scene import Scene
 from ranvier.dtops.scoring.crps import crps
-from ranvier.dtops.simulator.live_counters import as_counted, cell_of_target
+from ranvier.dtops.simulator.live_counters import as_counted, cell_of_target, steps_behind
 from ranvier.dtops.simulator.member_draws import later
 from ranvier.dtops.twin_state import TwinState
 from ranvier.fabric.snapshot import Node, Relation
@@ -97,7 +97,7 @@ class SurrogateTwin:
         self, maker: SceneMaker, state: TwinState, members: Members, horizon_s: float, assumed: Assumed
     ) -> Floats:
         """(n, q) of all targets at one horizon."""
-        steps = max(1, round(horizon_s * 1e9 / state.step_ns))
+        steps = max(1, round(horizon_s * 1e9 / state.step_ns)) + steps_behind(state, maker.network.names)
         made = maker.scenes(
             later(members, self._drift, steps, state.as_of_ns // state.step_ns), state, assumed
         )

@@ -184,7 +184,7 @@ class SceneMaker:
 
     def _offered_bit_s(self, state: TwinState) -> np.ndarray:
         """(c,) what the volume counter says; NaN where there is none. Under load it is less than what is asked."""
-        told = newest(state, 1)
+        told = newest(state)
         names = zip(self.network.names.du, self.network.names.cu, strict=True)
         found = [told.get((du, VOLUME), told.get((cu, VOLUME), np.nan)) for du, cu in names]
         return np.maximum(np.array(found) * 1e6 / (state.step_ns / 1e9), 1e3)

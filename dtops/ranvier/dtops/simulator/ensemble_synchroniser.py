@@ -67,8 +67,7 @@ class EnsembleSynchroniser:
         model = self.model_of(snapshot)
         if model is None:
             return after
-        before = state.members if state is not None else None
-        return replace(after, members=self._members(before, after, model))
+        return replace(after, members=self._members(state, after, model))
 
     def model_of(self, snapshot: Snapshot | None) -> CellModel | None:
         """The model of the cells in a snapshot; None where none has a place. Kept while the graph stays."""
@@ -82,11 +81,12 @@ class EnsembleSynchroniser:
                 self._model = (snapshot.nodes, None)
         return self._model[1]
 
-    def _members(self, before: Members | None, state: TwinState, model: CellModel) -> Members:
-        step = state.as_of_ns // state.step_ns
-        observed, cells = observations(state, model.network.names), model.network.names.du
+    def _members(self, earlier: TwinState | None, state: TwinState, model: CellModel) -> Members:
+        step, names = state.as_of_ns // state.step_ns, model.network.names
+        cells, before = names.du, earlier.members if earlier is not None else None
         if before is None or before.cells != cells or len(before) != self.members:
-            return prior(observed, cells, self.members, step, self.drift)
+            return prior(observations(state, names), cells, self.members, step, self.drift)
+        observed = observations(state, names, earlier)
         x = drifted(
             _stacked(before), self.drift, standard_normals("drift", step, (self.members, len(cells), 3))
         )

@@ -1,7 +1,8 @@
 """`SimulatorPredictor`: the simulator as the twin's model: members run on, and what they count is the forecast.
 
-For each horizon h the members' load, users and gain drift on by its steps; each is simulated once with draws of
-its own; what it counts, times the cell's latest ratio of counted to modelled, is one sample of the counter then.
+For each horizon h the members' load, users and gain drift on by its steps, and by those that the counters are
+late; each is simulated once with draws of its own; what it counts, times the cell's latest ratio of counted to
+modelled, is one sample of the counter then.
 Quantities that the simulator does not count, and objects that it does not have, get no forecast.
 """
 
@@ -18,7 +19,7 @@ from ranvier.dtops.forecast import Forecast
 from ranvier.dtops.members import Members
 from ranvier.dtops.scoring.crps import crps
 from ranvier.dtops.simulator.ensemble_synchroniser import EnsembleSynchroniser
-from ranvier.dtops.simulator.live_counters import as_counted, cell_of_target
+from ranvier.dtops.simulator.live_counters import as_counted, cell_of_target, steps_behind
 from ranvier.dtops.simulator.member_draws import later
 from ranvier.dtops.twin_state import TwinState
 
@@ -60,7 +61,7 @@ class SimulatorPredictor:
         model = self.synchroniser.model_of(state.snapshot)
         if model is None:
             return {}
-        steps = max(1, round(horizon_s * 1e9 / state.step_ns))
+        steps = max(1, round(horizon_s * 1e9 / state.step_ns)) + steps_behind(state, model.network.names)
         now = state.as_of_ns // state.step_ns
         found = model.counted(later(members, self.drift, steps, now), now * 1000 + steps)
         return {name: as_counted(name, values, members.log_ratio) for name, values in found.items()}
