@@ -56,6 +56,12 @@ simulator: $(STAMP_RUN) ## add what the simulator needs (torch without CUDA's ex
 	@[ -f $(STAMP_DEV) ] || $(UV) pip sync --python $(BIN)/python requirements/simulator$(if $(GPU),-gpu).txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
 
+.PHONY: surrogate
+surrogate: $(STAMP_RUN) ## add what surrogates need, the simulator's own needs among it (GPU=1: with CUDA)
+	@echo "== installing what surrogates need"
+	@[ -f $(STAMP_DEV) ] || $(UV) pip sync --python $(BIN)/python requirements/surrogate$(if $(GPU),-gpu).txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+
 .PHONY: calibrate
 calibrate: $(STAMP_DEV) ## the simulator against the companies' curves of TR 38.901 (ARGS="--drops 60 --out DIR")
 	@OMP_NUM_THREADS=1 $(BIN)/python -m ranvier.dtops.simulator.calibration $(ARGS)

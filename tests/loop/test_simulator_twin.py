@@ -12,7 +12,8 @@ from ranvier.dtops.forecast import Target
 from ranvier.dtops.members import Members
 from ranvier.dtops.simulator.deployment.from_snapshot import from_snapshot
 from ranvier.dtops.simulator.ensemble_synchroniser import EnsembleSynchroniser
-from ranvier.dtops.simulator.live_cells import QUANTITIES, LiveCells
+from ranvier.dtops.simulator.live_cells import LiveCells
+from ranvier.dtops.simulator.live_counters import QUANTITIES, observations, steps_behind
 from ranvier.dtops.simulator.simulator_predictor import SimulatorPredictor
 from ranvier.dtops.synchroniser import LoadBinSynchroniser
 from ranvier.dtops.twin_state import TwinState
@@ -138,3 +139,37 @@ def test_without_places_in_the_graph_there_are_no_members_and_no_forecasts() -> 
         assert state.members is None
         values = SimulatorPredictor(kept, Drift()).forecast(state, (10.0,)).values
         assert np.isnan(values).all()
+
+
+def late_by_a_step(counted: dict[str, np.ndarray], steps: int) -> list[TwinState]:
+    """States at each step, whose counters are those of the step before."""
+    kept = EnsembleSynchroniser(LoadBinSynchroniser(STEP, quantities=QUANTITIES), members=4, slots=100)
+    graph, states, state = snapshot(), [], None
+    for step in range(1, steps + 1):
+        state = kept.update(state, frame((step - 1) * STEP, counted), graph, step * STEP, step * STEP)
+        states.append(state)
+    return states
+
+
+def test_a_counter_that_comes_late_is_seen_once_and_as_of_its_step() -> None:
+    names = from_snapshot(snapshot()).names
+    first, second = late_by_a_step({"RRU.PrbTotDl": np.full(len(CELLS), 20.0)}, 2)
+    quiet = LoadBinSynchroniser(STEP, quantities=QUANTITIES).update(
+        second, frame(0, {}), None, 3 * STEP, 3 * STEP
+    )
+    assert np.isfinite(observations(first, names)["RRU.PrbTotDl"]).all()
+    assert np.isfinite(observations(second, names, first)["RRU.PrbTotDl"]).all()
+    assert np.isnan(observations(quiet, names, second)["RRU.PrbTotDl"]).all()
+    assert [steps_behind(each, names) for each in (first, second, quiet)] == [1, 1, 2]
+
+
+def test_members_follow_counters_that_come_late() -> None:
+    """The users that every step counts, a step late: members that saw nothing would walk at random."""
+    counted = {
+        "RRU.PrbTotDl": np.full(len(CELLS), 20.0), "RRC.ConnMean": np.full(len(CELLS), 9.0),
+        "DRB.UEThpDl": np.full(len(CELLS), 2e4),
+    }  # fmt: skip
+    members = late_by_a_step(counted, 4)[-1].members
+    assert members is not None
+    assert members.users.mean() == pytest.approx(9, rel=0.15)
+    assert np.log(members.users).std(axis=0).max() < 0.25

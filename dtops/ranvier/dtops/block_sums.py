@@ -81,7 +81,10 @@ class BlockSums:
         self, from_ns: int, to_ns: int, reference: str, confidence: float, object_id: str | None = None,
         models: Sequence[str] | None = None,
     ) -> list[Fidelity]:  # fmt: skip
-        """The Fidelity of each model, quantity and horizon with points in the blocks within [from, to)."""
+        """The Fidelity of each model, quantity and horizon with points in the blocks within [from, to).
+
+        A block in which a model was silent for a while, while the reference was scored, is not in its figures.
+        """
         axes = self.axes
         blocks = sorted(b for b in self.sums if from_ns <= b * axes.block_ns < to_ns)
         if not blocks:
@@ -92,13 +95,19 @@ class BlockSums:
         return [
             fidelity_of(
                 Window(model, quantity, horizon_s, begin_ns, end_ns, object_id, confidence),
-                window[:, m, q, h], window[:, ref, q, h],
+                *_alike(window[:, m, q, h], window[:, ref, q, h]),
             )
             for q, quantity in enumerate(axes.quantities)
             for h, horizon_s in enumerate(axes.horizons_s)
             for m, model in enumerate(axes.models)
             if (models is None or model in models) and window[:, m, q, h, COUNT].sum() > 0
         ]  # fmt: skip
+
+
+def _alike(mine: Floats, reference: Floats) -> tuple[Floats, Floats]:
+    """The blocks in which both have the same points."""
+    same = mine[:, COUNT] == reference[:, COUNT]
+    return mine[same], reference[same]
 
 
 def _places(column: pa.ChunkedArray, known: pa.Array) -> NDArray[np.int64]:

@@ -3,8 +3,10 @@
     enter (a sealed issue) ► due, by the step that it is about
     score (what became known) ► the due points it settles ► rows of the ledger ► BlockSums
 
-A point is scored on the common ground: where every model has a forecast and the outcome is known. A revised
-outcome takes the old score back and adds the new one, as long as the forecast is within `reach_steps`.
+A point is scored on the common ground: where every model has a forecast and the outcome is known. A model that
+has no word at all on a quantity (no scene is known, or it is of another kind) takes no points from the others:
+it has no score there. A revised outcome takes the old score back and adds the new one, as long as the forecast
+is within `reach_steps`.
 """
 
 from __future__ import annotations
@@ -66,8 +68,11 @@ class _Due:
 
     @property
     def given(self) -> NDArray[np.bool_]:
-        """(n,) where every model has a forecast."""
-        return np.asarray(np.all([~np.isnan(f.values[:, self.column, 0]) for f in self.forecasts], axis=0))
+        """(models, n) where each has a forecast, and every other that has one of anything of the quantity."""
+        given = np.stack([~np.isnan(f.values[:, self.column, 0]) for f in self.forecasts])
+        _, kind = np.unique([target.quantity for target in self.place], return_inverse=True)
+        speaks = np.stack([np.bincount(kind, each, kind.max() + 1) > 0 for each in given])[:, kind]
+        return np.asarray(given & np.all(given | ~speaks, axis=0))
 
 
 @dataclass(slots=True)
@@ -139,34 +144,34 @@ class Scorekeeper:
                 row is not None and end_ns >= due.ended_ns[row]
             ):  # a late, earlier row of the step does not win
                 outcome[row], due.ended_ns[row] = value, end_ns
-        news = ~np.isnan(outcome) & due.given & (outcome != due.outcome)
+        given = due.given
+        news = ~np.isnan(outcome) & given.any(axis=0) & (outcome != due.outcome)
         old = news & ~np.isnan(due.outcome)
         for rows, at, weight in ((old, due.outcome, -1), (news, outcome, 1)):
             if rows.any():
-                scored.extend(self._scored(due, step, np.flatnonzero(rows), at, weight))
+                for forecast, mine in zip(due.forecasts, given, strict=True):
+                    if (rows & mine).any():
+                        chosen = np.flatnonzero(rows & mine)
+                        scored.append(self._scored(due, forecast, step, chosen, (at, weight)))
         due.outcome = np.where(news, outcome, due.outcome)
-        return int((news & ~old).sum()) * len(due.forecasts)
+        return int((given & news & ~old).sum())
 
-    def _scored(self, due: _Due, step: int, rows: Ints, outcome: Floats, weight: int) -> list[Scored]:
-        first, step_ns = due.forecasts[0], self.plan.step_ns
+    def _scored(
+        self, due: _Due, forecast: Forecast, step: int, rows: Ints, told: tuple[Floats, int]
+    ) -> Scored:
+        (outcome, weight), first, step_ns = told, forecast, self.plan.step_ns
         targets = [first.targets[row] for row in rows]
         hashes = np.array([counter_stream.name_key(*target) for target in targets], dtype=np.uint64)
         issued = first.issued_at_ns // step_ns
         u = counter_stream.uniform(counter_stream.chain(self.plan.seed, hashes, issued, step - issued))
         tolerance = np.array([self.plan.tolerances.get(t.quantity, np.nan) for t in targets])
-        return [
-            Scored(
-                forecast.model, targets, due.horizon_s, forecast.issued_at_ns, step * step_ns, outcome[rows],
-                statistics(
-                    ScoredPoints(
-                        forecast.values[rows, due.column], forecast.levels, forecast.tail, outcome[rows], u,
-                        tolerance,
-                    )
-                ),
-                weight,
-            )
-            for forecast in due.forecasts
-        ]  # fmt: skip
+        points = ScoredPoints(
+            forecast.values[rows, due.column], forecast.levels, forecast.tail, outcome[rows], u, tolerance
+        )
+        return Scored(
+            forecast.model, targets, due.horizon_s, forecast.issued_at_ns, step * step_ns, outcome[rows],
+            statistics(points), weight,
+        )  # fmt: skip
 
     def _add(self, scored: list[Scored]) -> None:
         axes = self.plan.axes

@@ -34,7 +34,7 @@ from ranvier.gateway.runtime.forecast_book import ForecastBook
 from ranvier.gateway.runtime.stores import Ports, Stores
 from ranvier.gateway.runtime.twin_platform import FeedName, Operation, TwinPlatform
 from ranvier.gateway.settings import Settings, TwinSettings
-from ranvier.gateway.twin_models import with_simulator
+from ranvier.gateway.twin_models import with_model
 from ranvier.ontology.errors import InputError, StoreError
 from ranvier.ontology.ontology import Ontology, load
 
@@ -206,12 +206,12 @@ def platform_over(
     """The twin over its stores: synchroniser, models, scorekeeper and what reads them."""
     clock, feed = clock or SystemClock(), feed or FeedName("none", emulated=False)
     pace, whose = pace_of(settings.twin, step_s), Whose(settings.tenant, settings.network)
-    synchroniser, models = with_simulator(
+    synchroniser, models = with_model(
         LoadBinSynchroniser(
             pace.step_ns, quantities=settings.twin.kpis, max_targets=settings.twin.max_targets,
             forget_steps=max(FEWEST_KEPT_STEPS, FORGET_NS // pace.step_ns),
         ),
-        predictors(stores.ontology), settings.twin,
+        predictors(stores.ontology), settings.twin, pace.step_ns / SECOND_NS,
     )  # fmt: skip
     keeper = Scorekeeper(stores.ledger, scoring_plan(settings, pace, whose, models, stores.ontology))
     keeper.restore(clock.now_ns(), max(round(settings.fidelity.window_s * SECOND_NS), 64 * pace.step_ns))

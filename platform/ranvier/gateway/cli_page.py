@@ -29,6 +29,7 @@ EXAMPLES = {
         "ranvier run --feed drive-tests.zip --speed 20",
         "ranvier run --no-feed",
         "ranvier run --model simulator",
+        "ranvier run --model surrogate --surrogate MODEL",
         "ranvier --settings servers.toml run --profile servers",
     ),
     "ingest": (
@@ -38,6 +39,7 @@ EXAMPLES = {
     ),
     "backtest": (
         "ranvier backtest drive-tests.zip --forecasts theirs.parquet --page report.html",
+        "ranvier backtest pm/ --model surrogate --surrogate MODEL",
         "ranvier backtest pm/ --quantity RRU.PrbTotDl --horizon-s 900 --horizon-s 3600",
     ),
     "simulate": (

@@ -116,10 +116,19 @@ class TwinSettings(Section):
     primary: str | None = Field(
         None, description="Model whose forecasts back decisions, by its name; None: that of `twin.model`."
     )
-    model: Literal["statistical", "simulator"] = Field(
+    model: Literal["statistical", "simulator", "surrogate"] = Field(
         "statistical",
-        description="What the twin's own model is: statistical alone, or also the simulator (extra `simulator`), "
-        "which is then primary unless `twin.primary` says otherwise.",
+        description="What the twin's own model is: statistical alone, or also the simulator or a surrogate of it "
+        "(extras `simulator`, `surrogate`), which is then primary unless `twin.primary` says otherwise.",
+    )
+    surrogate_folder: Path | None = Field(
+        None, description="Folder of a trained surrogate (`ranvier train`), for `twin.model` surrogate."
+    )
+    surrogate_members: int = Field(
+        8,
+        ge=4,
+        le=256,
+        description="Members of the surrogate's ensemble: scenes that each forecast is mixed of.",
     )
     simulator_members: int = Field(
         12, ge=4, le=256, description="Members of the simulator's ensemble: samples of each of its forecasts."

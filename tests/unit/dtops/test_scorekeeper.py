@@ -156,3 +156,39 @@ def test_however_often_values_are_revised_the_sums_are_those_of_the_last_ones(
         np.testing.assert_allclose(total(many), total(once), atol=1e-9)
     finally:
         opened.close()
+
+
+def test_a_model_without_a_word_on_a_quantity_takes_no_points_from_the_others(ledger: ParquetLedger) -> None:
+    on, nan = keeper(ledger), float("nan")
+    on.enter(issue(T0 + S, [50, 50], [nan, nan]))
+    assert (
+        on.score(
+            frame((CELL, T0 + STEP_NS, 43.0), (OTHER, T0 + STEP_NS, 50.0)), T0 + STEP_NS, T0 + STEP_NS + S
+        )
+        == 2
+    )
+    assert total(on)[:, COUNT].tolist() == [2, 0]
+
+
+def test_a_model_that_leaves_out_some_points_of_a_quantity_is_compared_on_the_rest(
+    ledger: ParquetLedger,
+) -> None:
+    on, nan = keeper(ledger), float("nan")
+    on.enter(issue(T0 + S, [50, 50], [nan, 40]))
+    on.score(frame((CELL, T0 + STEP_NS, 43.0), (OTHER, T0 + STEP_NS, 50.0)), T0 + STEP_NS, T0 + STEP_NS + S)
+    assert total(on)[:, COUNT].tolist() == [1, 1]
+    assert total(on)[:, CRPS].tolist() == [0, 10]
+
+
+def test_a_block_in_which_a_model_was_silent_for_a_while_is_not_in_its_figures(ledger: ParquetLedger) -> None:
+    """Three steps a block: in the first persistence is silent once, in the second it is not."""
+    on, nan = keeper(ledger), float("nan")
+    begin = T0 // AXES.block_ns * AXES.block_ns
+    for step in range(1, 7):
+        end = begin + step * STEP_NS
+        on.enter(issue(end - STEP_NS, [50, 50], [nan, nan] if step == 1 else [45, 45]))
+        on.score(frame((CELL, end, 40.0)), end, end)
+    found = {f.model: f for f in on.sums.fidelities(begin, begin + 9 * STEP_NS, "climatology", 0.9)}
+    assert found["climatology"].n == 6
+    assert found["persistence"].n == 3
+    assert found["persistence"].crps_reference == 10

@@ -6,12 +6,12 @@ open_archive ► Chronicle ► replay, once for each granularity ► Scoreboard 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ranvier.dtops.ports import Predictor
+from ranvier.dtops.ports import Predictor, Synchroniser
 from ranvier.dtops.referee import report as reports
 from ranvier.dtops.referee.caveats import caveats_of
 from ranvier.dtops.referee.chronicle import Chronicle
@@ -49,6 +49,9 @@ class Plan:
     block_s            length of a block of the bootstrap; None: ten times the longest horizon
     delivery_delay_s   a counter file is taken to be known so long after its last period ended
     seed               of the bootstrap and of the randomised PIT
+    partial            names of predictors that have no word on some targets: they take no points from the others
+    followed           what keeps the state in step instead of the referee's synchroniser, which it is given with
+                       the step in seconds
     """
 
     quantities: tuple[str, ...] | None = None
@@ -60,6 +63,8 @@ class Plan:
     confidence: float = 0.9
     seed: int = 0
     weights: Mapping[str, float] | None = None
+    partial: tuple[str, ...] = ()
+    followed: Callable[[Synchroniser, float], Synchroniser] | None = None
 
 
 def backtest(
@@ -182,13 +187,19 @@ class _Stratum:
         horizons = self._horizons()
         rival = None if theirs is None else read_theirs(theirs, horizons, self.step_ns, self.quantities)
         board = Scoreboard(
-            tuple(each.name for each in self.predictors), horizons, self.step_ns,
+            tuple(each.name for each in self.predictors if each.name not in self.plan.partial), horizons,
+            self.step_ns,
             {name: q.tolerance for name, q in known.items() if q.tolerance is not None},
             () if rival is None else rival.entered(), self.plan.seed, list(self.quantities),
+            partial=tuple(each.name for each in self.predictors if each.name in self.plan.partial),
         )  # fmt: skip
         if rival is not None:
             rival.bind(board)
-        synchroniser = LoadBinSynchroniser(self.step_ns, lags=_lags(board.horizon_steps.tolist()))
+        synchroniser: Synchroniser = LoadBinSynchroniser(
+            self.step_ns, lags=_lags(board.horizon_steps.tolist())
+        )
+        if self.plan.followed is not None:
+            synchroniser = self.plan.followed(synchroniser, self.step_ns / SECOND_NS)
         replayed = replay(
             self.chronicle,
             self.predictors,
@@ -210,7 +221,7 @@ class _Stratum:
         return Report(
             "", census.first_ns, census.last_ns, versions | ({} if rival is None else rival.versions), rows,
             reports.overall_of(board, frame, self.plan.weights), differences,
-            found + (() if rival is None else rival.remarks()),
+            (*found, *_silences(self.predictors), *(() if rival is None else rival.remarks())),
             {"issues": replayed.issues, "stretches": replayed.stretches, "seals checked": ledger.verify("forecast"),
              "points": int(board.with_outcome.sum())}, self.plan.confidence,
         )  # fmt: skip
@@ -249,6 +260,13 @@ def _defined(ontology: Ontology, names: Sequence[str]) -> dict[str, Quantity]:
         with suppress(OntologyError):
             found[name] = ontology.quantity(name)
     return found
+
+
+def _silences(predictors: Sequence[Predictor]) -> Iterator[str]:
+    """What predictors say of themselves, where they end without a forecast and can tell why."""
+    for each in predictors:
+        if why := getattr(each, "silent_because", ""):
+            yield f"{each.name} gives no forecast: {why}."
 
 
 def _lags(horizon_steps: Sequence[int]) -> tuple[int, ...]:

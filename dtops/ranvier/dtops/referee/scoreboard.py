@@ -5,8 +5,9 @@
 
 A point is one target at one horizon of one issue. Predictors are compared on the points that all of them
 forecast and that have an outcome. A contribution is scored on those of these points that it forecast: it can
-neither choose the points of the others nor be credited with those that it left out. How many points each left
-out is counted, never hidden.
+neither choose the points of the others nor be credited with those that it left out; and so is a predictor that
+is declared to be partial, as it has no word on some targets. How many points each left out is counted, never
+hidden.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ class _Issue:
 class Scoreboard:
     """Waits, scores and sums. `sums[name]` is (blocks, quantities, horizons, WIDTH).
 
-    Those of all models are on their common points; those of a contribution on the ones of these that it forecast.
+    Those of all models are on their common points; those of a contribution, and of a model that is `partial`, on
+    the ones of these that it forecast.
     """
 
     models: tuple[str, ...]
@@ -99,6 +101,7 @@ class Scoreboard:
     late: int = 0
     scored_to_step: int = -1
     reference: str = "climatology"
+    partial: tuple[str, ...] = ()
     _paired: dict[tuple[str, str], Floats] = field(default_factory=dict)
     _pairs: dict[Target, int] = field(default_factory=dict)
     _hashes: list[int] = field(default_factory=list)
@@ -107,7 +110,7 @@ class Scoreboard:
     @property
     def contenders(self) -> tuple[str, ...]:
         """Everyone in the table, predictors first."""
-        return self.models + tuple(each.name for each in self.contributions)
+        return self.models + self.partial + tuple(each.name for each in self.contributions)
 
     def paired(self, model: str, other: str) -> Floats:
         """(blocks, quantities, horizons, 4): COUNT, ΣS_model, ΣS_other, ΣS_ref on the points that both forecast.
@@ -174,7 +177,7 @@ class Scoreboard:
         self._grow(int(asked.block.max(initial=-1)) + 1)
         outcome = self.book.look_up(asked.pair, asked.valid_step)
         answers: dict[str, Sequence[tuple[Ints, Answer]]] = {
-            name: self._answers(ripe, name) for name in self.models
+            name: self._answers(ripe, name) for name in self.models + self.partial
         }
         answers |= {each.name: each.answers(asked) for each in self.contributions}
         self._count(asked, outcome, answers)
@@ -268,7 +271,7 @@ class Scoreboard:
         return np.asarray(found[:, CRPS])
 
     def _rival_pairs(self) -> list[tuple[str, str]]:
-        """Each contribution with everyone before it. Two predictors need none: they have the same points."""
+        """Each contribution, and partial model, with everyone before it. Two others have the same points."""
         names, first = self.contenders, len(self.models)
         return [(name, other) for i, name in enumerate(names) if i >= first for other in names[:i]]
 

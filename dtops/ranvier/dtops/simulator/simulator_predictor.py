@@ -1,14 +1,15 @@
 """`SimulatorPredictor`: the simulator as the twin's model: members run on, and what they count is the forecast.
 
-For each horizon h the members' load, users and gain drift on by its steps; each is simulated once with draws of
-its own; what it counts, times the cell's latest ratio of counted to modelled, is one sample of the counter then.
+For each horizon h the members' load, users and gain drift on by its steps, and by those that the counters are
+late; each is simulated once with draws of its own; what it counts, times the cell's latest ratio of counted to
+modelled, is one sample of the counter then.
 Quantities that the simulator does not count, and objects that it does not have, get no forecast.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,9 @@ from ranvier.dtops.ensemble_filter import Drift
 from ranvier.dtops.forecast import Forecast
 from ranvier.dtops.members import Members
 from ranvier.dtops.scoring.crps import crps
-from ranvier.dtops.simulator.ensemble_synchroniser import (
-    EnsembleSynchroniser,
-    logged,
-    standard_normals,
-    unlogged,
-)
-from ranvier.dtops.simulator.live_cells import QUANTITIES
+from ranvier.dtops.simulator.ensemble_synchroniser import EnsembleSynchroniser
+from ranvier.dtops.simulator.live_counters import as_counted, cell_of_target, steps_behind
+from ranvier.dtops.simulator.member_draws import later
 from ranvier.dtops.twin_state import TwinState
 
 Floats = NDArray[np.float64]
@@ -43,17 +40,11 @@ class SimulatorPredictor:
         values = np.full((len(state.targets), len(horizons_s), self.synchroniser.members), np.nan)
         model, members = self.synchroniser.model_of(state.snapshot), state.members
         if model is not None and members is not None:
-            place = {
-                (name, quantity): i
-                for quantity in QUANTITIES
-                for i, name in enumerate(
-                    model.network.names.cu if quantity == "RRC.ConnMean" else model.cells
-                )
-            }
+            place = cell_of_target(model.network.names)
             for h, horizon_s in enumerate(horizons_s):
                 samples = self._samples(state, members, horizon_s)
                 for row, target in enumerate(state.targets):
-                    cell = place.get((target.object_id, target.quantity))
+                    cell = place.get(target)
                     if cell is not None:
                         values[row, h] = samples[target.quantity][:, cell]
         return Forecast(
@@ -70,25 +61,10 @@ class SimulatorPredictor:
         model = self.synchroniser.model_of(state.snapshot)
         if model is None:
             return {}
-        steps = max(1, round(horizon_s * 1e9 / state.step_ns))
-        later = self._drifted(members, steps, state.as_of_ns // state.step_ns)
-        found = {}
-        for name, values in model.counted(later, state.as_of_ns // state.step_ns * 1000 + steps).items():
-            ratio = members.log_ratio.get(name, np.zeros(values.shape[1]))
-            moved = unlogged(name, logged(name, values) + ratio)
-            found[name] = np.minimum(moved, 100.0) if name == "RRU.PrbTotDl" else moved
-        return found
-
-    def _drifted(self, members: Members, steps: int, step: int) -> Members:
-        """The drift of `steps` steps in one: walks grow with their root, gains forget."""
-        draws = standard_normals(f"horizon {steps}", step, (*members.users.shape, 3))
-        kept = np.exp(-steps / self.drift.memory_steps)
-        root = np.sqrt(min(steps, 30))
-        return replace(
-            members, offered_bit_s=members.offered_bit_s * np.exp(self.drift.ln_offered * root * draws[..., 0]),
-            users=np.minimum(members.users * np.exp(self.drift.ln_users * root * draws[..., 1]), 200.0),
-            gain_db=members.gain_db * kept + self.drift.rest_gain_db * np.sqrt(1 - kept**2) * draws[..., 2],
-        )  # fmt: skip
+        steps = max(1, round(horizon_s * 1e9 / state.step_ns)) + steps_behind(state, model.network.names)
+        now = state.as_of_ns // state.step_ns
+        found = model.counted(later(members, self.drift, steps, now), now * 1000 + steps)
+        return {name: as_counted(name, values, members.log_ratio) for name, values in found.items()}
 
 
 def _whole(values: Floats) -> Floats:

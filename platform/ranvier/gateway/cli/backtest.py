@@ -15,6 +15,7 @@ from ranvier.gateway.cli.output import say
 if TYPE_CHECKING:
     from ranvier.dtops.ports import Predictor
     from ranvier.dtops.referee.report import Report
+    from ranvier.gateway.twin_models import TwinModel
 
 Several = Annotated[
     list[str] | None, typer.Option("--quantity", help="Quantity to forecast; may be given again.")
@@ -33,6 +34,12 @@ def backtest(
     ] = None,
     predictor: Annotated[
         list[str] | None, typer.Option(help="Your own Predictor, as module:Class; may be given again.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A model of the twin beside the baselines: simulator or surrogate.")
+    ] = None,
+    surrogate: Annotated[
+        Path | None, typer.Option(help="Folder of a trained surrogate, for --model surrogate.")
     ] = None,
     quantity: Several = None,
     horizon_s: Annotated[
@@ -55,12 +62,16 @@ def backtest(
     from ranvier.ontology.ontology import load
 
     ontology = load()
+    twin = _twin_model(model, surrogate)
     contenders = [*predictors(ontology), *(_own(name) for name in predictor or ())]
+    contenders += [] if twin is None else [twin.predictor]
     plan = Plan(
         quantities=tuple(quantity) if quantity else None,
         horizons_s=tuple(horizon_s) if horizon_s else None,
         delivery_delay_s=delivery_delay_s,
         seed=seed,
+        partial=() if twin is None else (twin.predictor.name,),
+        followed=None if twin is None else twin.followed,
     )
     with _progress(quiet=as_json) as tell:
         report = referee(path, contenders, ontology, plan, theirs=forecasts, progress=tell)
@@ -79,6 +90,14 @@ def _publish(report: Report, page: Path, markdown: Path | None, as_json: bool) -
         return
     console().print(report_text.table_of(report))
     say(f"the page with pictures: {page}")
+
+
+def _twin_model(model: str | None, surrogate: Path | None) -> TwinModel | None:
+    """The twin's model of that name, as the settings have it otherwise."""
+    from ranvier.gateway.settings import load_settings
+    from ranvier.gateway.twin_models import model_of
+
+    return model_of(load_settings(None, twin={"model": model, "surrogate_folder": surrogate}).twin)
 
 
 def _own(name: str) -> Predictor:

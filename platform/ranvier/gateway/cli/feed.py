@@ -45,14 +45,18 @@ def run(
     speed: Annotated[float | None, typer.Option(help="Replay so many times faster than recorded.")] = None,
     for_s: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
     model: Annotated[
-        str | None, typer.Option(help="The twin's model: statistical, or simulator (docs/simulator.md).")
+        str | None,
+        typer.Option(help="The twin's model: statistical, simulator or surrogate (docs/surrogate.md)."),
+    ] = None,
+    surrogate: Annotated[
+        Path | None, typer.Option(help="Folder of a trained surrogate, for --model surrogate.")
     ] = None,
     profile: Profile = None,
 ) -> None:
     """Run the platform: a live feed flows in, the twin follows, forecasts and is scored. Ctrl-C stops it."""
     given = {"path": feed, "replay_speed": speed, "emulate": False if no_feed else None}
     settings = options_of(context).settings(
-        feed=given, api={"port": port}, twin={"model": model}, profile=profile
+        feed=given, api={"port": port}, twin={"model": model, "surrogate_folder": surrogate}, profile=profile
     )
     stop = _stop_on_signals()
     from ranvier.gateway import logs

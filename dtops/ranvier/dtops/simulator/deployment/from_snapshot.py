@@ -36,13 +36,19 @@ NEAR_M = 5.0
 class LiveNetwork:
     """The layout with the names that its cells have in the graph.
 
-    left_out  ids of cells without a position; `assumed`: how often each attribute was missing
+    left_out    ids of cells without a position; `assumed`: how often each attribute was missing
+    middle_deg  latitude and longitude of the plane's origin
     """
 
     layout: Layout
     names: ObjectNames
     left_out: tuple[str, ...]
     assumed: Mapping[str, int]
+    middle_deg: tuple[float, float]
+
+    def metres(self, degrees: np.ndarray) -> np.ndarray:
+        """(n, 2) metres east and north of the origin, of latitudes and longitudes (n, 2)."""
+        return _metres(degrees, np.array(self.middle_deg))
 
 
 def from_snapshot(
@@ -53,7 +59,7 @@ def from_snapshot(
     All carriers get the bandwidth and spacing that most cells have, as a run has one slot grid.
     """
     nodes = sorted(snapshot.of_class("NRCellDU"), key=lambda node: node.node_id)
-    placed = [node for node in nodes if _has_place(node)]
+    placed = [node for node in nodes if has_place(node)]
     if not placed:
         raise InputError(
             "NR cells with latitude and longitude in the graph", f"{len(nodes)} cells without",
@@ -61,7 +67,9 @@ def from_snapshot(
         )  # fmt: skip
     assumed: Counter[str] = Counter()
     rows = [_row(node, assumed) for node in placed]
-    at = _metres(np.array([[row["latitude"], row["longitude"]] for row in rows], dtype=float))
+    degrees = np.array([[row["latitude"], row["longitude"]] for row in rows], dtype=float)
+    middle = degrees.mean(axis=0)
+    at = _metres(degrees, middle)
     site, sites = _sites(placed, rows, at)
     carrier, carriers = _carriers(rows)
     bearing, tilt, power = (
@@ -77,8 +85,9 @@ def from_snapshot(
         environment, carriers, (Antenna(electrical_tilt_deg=0.0),), sites, cells,
         (float(low[0]), float(low[1]), float(high[0]), float(high[1])), links=links,
     )  # fmt: skip
-    left_out = tuple(node.node_id for node in nodes if not _has_place(node))
-    return LiveNetwork(layout, _names(snapshot, placed), left_out, dict(assumed))
+    left_out = tuple(node.node_id for node in nodes if not has_place(node))
+    names = _names(snapshot, placed)
+    return LiveNetwork(layout, names, left_out, dict(assumed), (float(middle[0]), float(middle[1])))
 
 
 def frequency_hz(arfcn: int) -> float:
@@ -90,7 +99,8 @@ def frequency_hz(arfcn: int) -> float:
     return 24_250.08e6 + 60e3 * (arfcn - 2_016_667)
 
 
-def _has_place(node: Node) -> bool:
+def has_place(node: Node) -> bool:
+    """Whether the graph knows where a node is."""
     return all(isinstance(node.properties.get(name), int | float) for name in ("latitude", "longitude"))
 
 
@@ -108,8 +118,7 @@ def _is_on(node: Node) -> bool:
     return not (off or node.properties.get("operationalState") == "DISABLED")
 
 
-def _metres(degrees: np.ndarray) -> np.ndarray:
-    middle = degrees.mean(axis=0)
+def _metres(degrees: np.ndarray, middle: np.ndarray) -> np.ndarray:
     north = np.radians(degrees[:, 0] - middle[0]) * EARTH_RADIUS_M
     east = np.radians(degrees[:, 1] - middle[1]) * EARTH_RADIUS_M * math.cos(math.radians(middle[0]))
     return np.stack([east, north], axis=1)
