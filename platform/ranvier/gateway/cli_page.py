@@ -50,6 +50,10 @@ EXAMPLES = {
     "simulate plot": ("ranvier simulate plot RUN",),
     "simulate publish": ("ranvier simulate publish RUN",),
     "simulate compare": ("ranvier simulate compare RUN OTHER --margin 0.05",),
+    "serve": (
+        "ranvier serve --model surrogate/ --replicas 2",
+        "ranvier --settings serving.toml serve",
+    ),
     "status": ("ranvier status", "ranvier --folder /var/lib/ranvier status --json"),
     "topology list": ("ranvier topology list --class NRCellDU --as-of 2026-01-31T12:00:00Z",),
     "topology show": ("ranvier topology show CELL --hops 2",),

@@ -31,7 +31,8 @@ from ranvier.ontology.errors import InputError, RanvierError, TooLate, Unavailab
 
 # Before Ray is imported, which reads them then.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+# This node's address is then that of loopback, to which Ray's servers bind; its name tells only where it is usual.
+os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 try:
     import ray
@@ -273,7 +274,9 @@ class RayServe:
             bound = target.bind(self._loader, plan.batch_nodes, plan.batch_wait_s)
             return serve.run(bound, name=self._app, route_prefix=None)
         except (RayError, RayServeException, RuntimeError, TimeoutError) as error:
-            raise Unavailable("replicas that come up", str(error), "see `ranvier serve` and its log") from error
+            raise Unavailable(
+                "replicas that come up", str(error), "see `ranvier serve` and its log"
+            ) from error
 
     def _found(self) -> Any:
         try:

@@ -136,7 +136,7 @@ def _answers(predictor: ScenePredictor, pieces: Sequence[Piece]) -> list[Made]:
 
 
 def cut(scenes: Sequence[Scene], horizons_s: Sequence[float], nodes: int, at_most: int) -> list[Piece]:
-    """Pieces of at most `nodes` nodes and `at_most` scenes each, in their order; a larger scene is one by itself."""
+    """Pieces of at most `nodes` nodes and `at_most` scenes each, in order; a larger scene is one by itself."""
     pieces, begun, size = list[Piece](), list[bytes](), 0
     horizons = tuple(horizons_s)
     for scene in scenes:
@@ -156,5 +156,3 @@ def opened(made: Made) -> tuple[SceneForecast, ...]:
     if made.failed:
         raise RuntimeError(f"the model failed: {made.failed}")
     return made.forecasts
-
-

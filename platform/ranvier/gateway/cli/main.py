@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from ranvier.gateway.cli import ask, backtest, feed, keep, migrate, simulate
+from ranvier.gateway.cli import ask, backtest, feed, keep, migrate, serve, simulate
 from ranvier.gateway.cli.options import Options, Profile
 from ranvier.gateway.cli.output import complain, say
 from ranvier.ontology.errors import RanvierError
@@ -46,7 +46,7 @@ def options(
     context.obj = Options(settings, folder, profile)
 
 
-for module in (feed, backtest, simulate, ask, keep, migrate):
+for module in (feed, backtest, simulate, serve, ask, keep, migrate):
     module.register(app)
 
 

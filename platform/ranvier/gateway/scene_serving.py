@@ -1,0 +1,81 @@
+"""The forecast service of the settings: in process, or replicas with it to fall back on.
+
+It imports what it needs when it is asked for, since a platform without a surrogate needs neither torch nor Ray.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ranvier.gateway.settings import Settings
+from ranvier.ontology.errors import Unavailable
+
+if TYPE_CHECKING:
+    from ranvier.aiops.serving.ray_serve import RayServe
+    from ranvier.aiops.serving.service import ForecastService
+
+RUNFILE = "serving.json"
+"""In the folder of the stores: process and address of a running `ranvier serve`."""
+
+
+def model_folder(settings: Settings) -> Path:
+    """Where the surrogate lies. Raises Unavailable, with what to do, where there is none."""
+    folder = settings.surrogate.folder
+    if folder is None:
+        raise Unavailable(
+            "a trained surrogate for forecasts of scenes", "none: surrogate.folder is not set",
+            "train one, and name its folder in surrogate.folder (docs/serving.md)",
+        )  # fmt: skip
+    if not folder.is_dir():
+        raise Unavailable(
+            f"a trained surrogate in {folder}", "no such folder",
+            "train one, or correct surrogate.folder (docs/serving.md)",
+        )  # fmt: skip
+    if missing := [name for name in ("torch",) if find_spec(name) is None]:
+        raise Unavailable(
+            "the extra `surrogate` for forecasts of scenes", f"no {', '.join(missing)}",
+            "install it: pip install 'ranvier[surrogate]'",
+        )  # fmt: skip
+    return folder
+
+
+def forecast_service(settings: Settings) -> ForecastService:
+    """The service, started. Raises Unavailable where there is no surrogate, or no Ray where Ray is asked for."""
+    folder, serving = model_folder(settings), settings.serving
+    from ranvier.aiops.serving.deadline import Patience, WithinDeadline
+    from ranvier.aiops.serving.in_process import InProcess
+    from ranvier.aiops.serving.service import loader_of
+
+    near = InProcess(loader_of(settings.surrogate.loader), folder, serving.batch_scenes)
+    if serving.mode == "in_process":
+        return near
+    patience = Patience(serving.deadline_s, serving.give_up_after, serving.rest_s)
+    return WithinDeadline(replicas(settings, running_address(settings)), near, patience)
+
+
+def replicas(settings: Settings, joins: str | None = None) -> RayServe:
+    """The replicas of the settings, started here, or those of the Ray at the address `joins`."""
+    folder, serving = model_folder(settings), settings.serving
+    from ranvier.aiops.serving.ray_serve import RayServe, Replicas
+
+    plan = Replicas(
+        count=serving.replicas, least=serving.min_replicas, most=serving.max_replicas,
+        target_asks=serving.target_asks, cpus=serving.cpus_per_replica, gpus=serving.gpus_per_replica,
+        batch_nodes=serving.batch_nodes, batch_wait_s=serving.batch_wait_s, piece_scenes=serving.batch_scenes,
+        start_s=serving.start_s, dashboard=serving.dashboard,
+    )  # fmt: skip
+    return RayServe(settings.surrogate.loader, folder, plan, joins)
+
+
+def running_address(settings: Settings) -> str | None:
+    """Where a running `ranvier serve` of the same folder is to be joined; None: there is none."""
+    try:
+        found = json.loads((settings.store.folder / RUNFILE).read_text())
+        os.kill(found["pid"], 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(found["address"])
