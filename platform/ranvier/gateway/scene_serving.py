@@ -53,7 +53,7 @@ def forecast_service(settings: Settings) -> ForecastService:
     near = InProcess(loader_of(settings.surrogate.loader), folder, serving.batch_scenes)
     if serving.mode == "in_process":
         return near
-    patience = Patience(serving.deadline_s, serving.give_up_after, serving.rest_s)
+    patience = Patience(serving.deadline_s, serving.batch_scenes, serving.give_up_after, serving.rest_s)
     return WithinDeadline(replicas(settings, running_address(settings)), near, patience)
 
 

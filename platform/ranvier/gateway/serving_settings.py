@@ -34,7 +34,10 @@ class ServingSettings(Section):
         "are late or away.",
     )
     deadline_s: float = Field(
-        2.0, gt=0, description="Seconds that replicas have for an answer before it is made in process."
+        2.0,
+        gt=0,
+        description="Seconds that replicas have for an answer about up to `serving.batch_scenes` scenes, and in "
+        "proportion for more, before it is made in process.",
     )
     give_up_after: int = Field(
         3,

@@ -21,13 +21,14 @@ from ranvier.ontology.errors import TooLate, Unavailable
 class Patience:
     """How long to wait for the first service, and when to stop asking it.
 
-    deadline_s  for one answer, where the caller names none
+    deadline_s  for one answer about up to `scenes` scenes, where the caller names none; for more in proportion
     failures    in a row, after which it is left alone
     rest_s      for so long
     asks        at most under way at once; with more it counts as away
     """
 
     deadline_s: float = 2.0
+    scenes: int = 32
     failures: int = 3
     rest_s: float = 5.0
     asks: int = 32
@@ -51,7 +52,8 @@ class WithinDeadline:
         self, scenes: Sequence[Scene], horizons_s: Sequence[float], deadline_s: float | None = None
     ) -> Answer:
         """The first's answer where it comes in time, else the second's."""
-        patience_s = self._patience.deadline_s if deadline_s is None else deadline_s
+        usual_s = self._patience.deadline_s * max(1.0, len(scenes) / self._patience.scenes)
+        patience_s = usual_s if deadline_s is None else deadline_s
         try:
             answer = self._asked(scenes, horizons_s, patience_s)
         except Unavailable as error:

@@ -304,6 +304,13 @@ def _start_ray(replicas: Replicas, joins: str | None) -> None:
         address="local", _node_ip_address=LOOPBACK, num_cpus=cpus, include_dashboard=replicas.dashboard,
         dashboard_host=LOOPBACK, **quiet,
     )  # fmt: skip
+    if (own := ray.util.get_node_ip_address()) != LOOPBACK:
+        ray.shutdown()
+        raise Unavailable(
+            "a Ray that listens on loopback alone", f"one at {own}",
+            "import nothing of Ray before ranvier.aiops.serving.ray_serve, and leave "
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER at 0",
+        )  # fmt: skip
 
 
 def _away(error: Exception) -> Unavailable:

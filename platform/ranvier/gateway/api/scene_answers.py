@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,54 +72,72 @@ def kpi_forecasts(forecast: SceneForecast, of: Chosen, samples: int = 0, seed: i
     """Each KPI that was asked for and that the model has."""
     found = []
     for name in of.kpis:
-        kpi, places = KPI[name], of.places[KPI[name].node]
+        kpi, quantiles = KPI[name], None
         if name not in (forecast.probability if kpi.event else forecast.quantiles):
             continue
-        draws = forecast.samples(name, samples, seed)[places] if samples else None
+        draws = _of(forecast.samples(name, samples, seed), name, of) if samples else None
         count = forecast.mean_count.get(name) if kpi.event else None
+        if not kpi.event:
+            quantiles = _whole(_between(_of(forecast.quantiles[name], name, of), forecast, of))
         found.append(KpiForecast(
             kpi=kpi.name, unit=kpi.unit, node=kpi.node, nodes=of.names[kpi.node],
-            quantiles=None if kpi.event else _whole(_at(forecast, name, of)),
-            probability=_listed(forecast.probability[name][places]) if kpi.event else None,
-            mean_count=None if count is None else _listed(count[places]),
+            quantiles=quantiles,
+            probability=_listed(_of(forecast.probability[name], name, of)) if kpi.event else None,
+            mean_count=None if count is None else _listed(_of(count, name, of)),
             samples=None if draws is None else _whole(draws),
         ))  # fmt: skip
     return found
 
 
-def summary(forecast: SceneForecast, base: SceneForecast, of: Chosen) -> list[KpiSummary]:
-    """Each KPI over the nodes asked for, and how it differs from `base`."""
+def summary(forecast: SceneForecast, base: Mapping[str, Floats], of: Chosen) -> list[KpiSummary]:
+    """Each KPI over the nodes asked for, and how it differs from `base`, the expectations without a change."""
     found = []
     for name in of.kpis:
-        kpi = KPI[name]
-        if name not in (forecast.probability if kpi.event else forecast.quantiles):
+        if name not in base:
             continue
-        expected, before = (expectation(each, name)[of.places[kpi.node]] for each in (forecast, base))
-        quantiles = None if kpi.event else _whole(_mean(_at(forecast, name, of)))
+        kpi, expected = KPI[name], _expected(forecast, name, of)
+        # Linear both: the mean over nodes at the model's levels, then between them.
+        quantiles = (
+            None
+            if kpi.event
+            else _whole(_between(_mean(_of(forecast.quantiles[name], name, of)), forecast, of))
+        )
         found.append(KpiSummary(
-            kpi=kpi.name, unit=kpi.unit, node=kpi.node,
-            counted=np.isfinite(expected).sum(axis=0).tolist(), mean=_listed(_mean(expected)),
-            # Over the nodes that both have: a cell that was switched off is no change of the others.
-            change=_listed(_mean(expected - before)), quantiles=quantiles,
+            kpi=kpi.name, unit=kpi.unit, node=kpi.node, counted=np.isfinite(expected).sum(axis=0).tolist(),
+            # The change is over the nodes that both have: a cell that was switched off is no change of the others.
+            mean=_listed(_mean(expected)), change=_listed(_mean(expected - base[name])), quantiles=quantiles,
         ))  # fmt: skip
     return found
 
 
-def expectation(forecast: SceneForecast, name: str) -> Floats:
-    """(n, h) what is expected of each node: ∫ q(u) du by the trapezoidal rule, the tails at the outermost values.
+def expectations(forecast: SceneForecast, of: Chosen) -> dict[str, Floats]:
+    """(nodes, h) of each KPI that was asked for and that the model has: what is expected of each node."""
+    known = {*forecast.probability, *forecast.quantiles}
+    return {name: _expected(forecast, name, of) for name in of.kpis if name in known}
+
+
+def _expected(forecast: SceneForecast, name: str, of: Chosen) -> Floats:
+    """(nodes, h) ∫ q(u) du by the trapezoidal rule, the tails at the outermost values.
 
     Of an event: how many, else the probability of one.
     """
     if KPI[name].event:
-        return np.asarray(forecast.mean_count.get(name, forecast.probability[name]))
-    q, u = forecast.quantiles[name], forecast.levels
-    inner = ((q[..., 1:] + q[..., :-1]) / 2 * np.diff(u)).sum(axis=-1)
-    return np.asarray(inner + q[..., 0] * u[0] + q[..., -1] * (1 - u[-1]))
+        return _of(forecast.mean_count.get(name, forecast.probability[name]), name, of)
+    u = np.concatenate([[0.0], forecast.levels, [1.0]])
+    weight = (u[2:] - u[:-2]) / 2
+    weight[0], weight[-1] = (u[1] + u[2]) / 2, 1 - (u[-2] + u[-3]) / 2
+    return np.asarray(_of(forecast.quantiles[name], name, of) @ weight)
 
 
-def _at(forecast: SceneForecast, name: str, of: Chosen) -> Floats:
-    """(nodes, h, levels) quantiles at the levels asked for: linear between the model's own, clamped beyond."""
-    q, u = forecast.quantiles[name][of.places[KPI[name].node]], forecast.levels
+def _of(values: Floats, name: str, of: Chosen) -> Floats:
+    """The nodes asked for."""
+    places = of.places[KPI[name].node]
+    return values if len(places) == len(values) else values[places]
+
+
+def _between(q: Floats, forecast: SceneForecast, of: Chosen) -> Floats:
+    """(…, levels) quantiles at the levels asked for: linear between the model's own, clamped beyond."""
+    u = forecast.levels
     at = np.clip(of.levels, u[0], u[-1])
     low = np.clip(np.searchsorted(u, at, side="right") - 1, 0, len(u) - 2)
     share = (at - u[low]) / (u[low + 1] - u[low])

@@ -15,7 +15,7 @@ from ranvier.gateway.api.fidelity import fidelity_item
 from ranvier.gateway.api.platform import FidelityQuery, LiveScene, Platform, Whose
 from ranvier.gateway.api.problem import Refused
 from ranvier.gateway.api.request import PlatformOf, WhoseOf
-from ranvier.gateway.api.scene_answers import Chosen, bounded, chosen, kpi_forecasts, summary
+from ranvier.gateway.api.scene_answers import Chosen, bounded, chosen, expectations, kpi_forecasts, summary
 from ranvier.gateway.api.scene_columns import scene_of
 from ranvier.gateway.api.scene_models import (
     MAX_BATCH_NODES,
@@ -74,7 +74,7 @@ def forecast_what_ifs(platform: PlatformOf, whose: WhoseOf, ask: SceneBatchAsk) 
         first = first or answer
         items += _items(answer, some, of, ask.full)
     assert first is not None  # what_ifs is never empty
-    base = summary(first.forecasts[0], first.forecasts[0], of)
+    base = summary(first.forecasts[0], expectations(first.forecasts[0], of), of)
     return SceneBatchAnswer(**_backing(platform, whose, first, live, of), base=base, items=items)
 
 
@@ -118,10 +118,11 @@ def _intervened(scene: Scene, sets: Sequence[Sequence[InterventionItem]]) -> lis
 
 def _items(answer: Answer, what_ifs: Sequence[WhatIf], of: Chosen, full: bool) -> Iterator[WhatIfAnswer]:
     base, *found = answer.forecasts
+    before = expectations(base, of)
     for what_if, forecast in zip(what_ifs, found, strict=True):
         yield WhatIfAnswer(
             name=what_if.name, model_version=forecast.model_version, answered_by=answer.answered_by,
-            summary=summary(forecast, base, of), kpis=kpi_forecasts(forecast, of) if full else None,
+            summary=summary(forecast, before, of), kpis=kpi_forecasts(forecast, of) if full else None,
         )  # fmt: skip
 
 
