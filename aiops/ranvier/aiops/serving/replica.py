@@ -1,7 +1,9 @@
 """`Replica`: what one replica does with the batches that it is handed; it knows nothing of who hands them.
 
-A piece is some scenes of one ask, as bytes. A batch is pieces of any asks: those of the same horizons go to the
-predictor together, and each piece has its own answer or its own error.
+A piece is some scenes of one ask. They travel as they are, not as the bytes of a file: what-ifs of one scene share
+most of their columns, which then go but once, and to compress them took longer than all else. A batch is pieces of
+any asks: those of the same horizons go to the predictor together, and each piece has its own answer or its own
+error.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ class Piece(NamedTuple):
     """Some scenes of one ask. `nodes`: cells and users of all of them."""
 
     nodes: int
-    scenes: tuple[bytes, ...]
+    scenes: tuple[Scene, ...]
     horizons_s: tuple[float, ...]
 
 
@@ -124,7 +126,7 @@ class Replica:
 def _answers(predictor: ScenePredictor, pieces: Sequence[Piece]) -> list[Made]:
     """Together; where that fails, each by itself, so that one bad scene refuses no other."""
     try:
-        scenes = [Scene.from_bytes(data) for piece in pieces for data in piece.scenes]
+        scenes = [scene for piece in pieces for scene in piece.scenes]
         found = iter(predictor.forecast(scenes, pieces[0].horizons_s))
         return [Made(tuple(next(found) for _ in piece.scenes)) for piece in pieces]
     except Exception as error:
@@ -137,14 +139,14 @@ def _answers(predictor: ScenePredictor, pieces: Sequence[Piece]) -> list[Made]:
 
 def cut(scenes: Sequence[Scene], horizons_s: Sequence[float], nodes: int, at_most: int) -> list[Piece]:
     """Pieces of at most `nodes` nodes and `at_most` scenes each, in order; a larger scene is one by itself."""
-    pieces, begun, size = list[Piece](), list[bytes](), 0
+    pieces, begun, size = list[Piece](), list[Scene](), 0
     horizons = tuple(horizons_s)
     for scene in scenes:
         own = nodes_of(scene)
         if begun and (size + own > nodes or len(begun) >= at_most):
             pieces.append(Piece(size, tuple(begun), horizons))
             begun, size = [], 0
-        begun.append(scene.to_bytes())
+        begun.append(scene)
         size += own
     return [*pieces, Piece(size, tuple(begun), horizons)] if begun else pieces
 
