@@ -5,8 +5,6 @@ It imports what it needs when it is asked for, since a platform without a surrog
 
 from __future__ import annotations
 
-import json
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from ranvier.aiops.serving.service import ForecastService
 
 RUNFILE = "serving.json"
-"""In the folder of the stores: process and address of a running `ranvier serve`."""
+"""In the folder of the stores: where a running `ranvier serve` listens, and with which key."""
 
 
 def model_folder(settings: Settings) -> Path:
@@ -44,7 +42,7 @@ def model_folder(settings: Settings) -> Path:
 
 
 def forecast_service(settings: Settings) -> ForecastService:
-    """The service, started. Raises Unavailable where there is no surrogate, or no Ray where Ray is asked for."""
+    """The service, started. Raises Unavailable where there is no surrogate; replicas may come and go."""
     folder, serving = model_folder(settings), settings.serving
     from ranvier.aiops.serving.deadline import Patience, WithinDeadline
     from ranvier.aiops.serving.in_process import InProcess
@@ -53,12 +51,14 @@ def forecast_service(settings: Settings) -> ForecastService:
     near = InProcess(loader_of(settings.surrogate.loader), folder, serving.batch_scenes)
     if serving.mode == "in_process":
         return near
+    from ranvier.aiops.serving.socket_service import SocketService
+
     patience = Patience(serving.deadline_s, serving.batch_scenes, serving.give_up_after, serving.rest_s)
-    return WithinDeadline(replicas(settings, running_address(settings)), near, patience)
+    return WithinDeadline(SocketService(settings.store.folder / RUNFILE), near, patience)
 
 
-def replicas(settings: Settings, joins: str | None = None) -> RayServe:
-    """The replicas of the settings, started here, or those of the Ray at the address `joins`."""
+def replicas(settings: Settings) -> RayServe:
+    """The replicas of the settings, under a Ray of this process. Raises Unavailable."""
     folder, serving = model_folder(settings), settings.serving
     from ranvier.aiops.serving.ray_serve import RayServe, Replicas
 
@@ -68,14 +68,4 @@ def replicas(settings: Settings, joins: str | None = None) -> RayServe:
         batch_nodes=serving.batch_nodes, batch_wait_s=serving.batch_wait_s, piece_scenes=serving.batch_scenes,
         start_s=serving.start_s, dashboard=serving.dashboard,
     )  # fmt: skip
-    return RayServe(settings.surrogate.loader, folder, plan, joins)
-
-
-def running_address(settings: Settings) -> str | None:
-    """Where a running `ranvier serve` of the same folder is to be joined; None: there is none."""
-    try:
-        found = json.loads((settings.store.folder / RUNFILE).read_text())
-        os.kill(found["pid"], 0)
-    except (OSError, ValueError, KeyError):
-        return None
-    return str(found["address"])
+    return RayServe(settings.surrogate.loader, folder, plan)

@@ -30,8 +30,8 @@ class ServingSettings(Section):
 
     mode: Literal["in_process", "ray"] = Field(
         "in_process",
-        description="`in_process`, or `ray`: replicas under Ray Serve (extra `serve`), and in process where these "
-        "are late or away.",
+        description="`in_process`, or `ray`: the replicas of a running `ranvier serve` (extra `serve`), and in "
+        "process where these are late or away.",
     )
     deadline_s: float = Field(
         2.0,

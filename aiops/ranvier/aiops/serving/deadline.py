@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -76,9 +77,10 @@ class WithinDeadline:
         return found | {name: self._troubles[name] for name in ("late", "away")}
 
     def reload(self, folder: Path) -> str:
-        """Both; the second first: a folder without a model goes no further."""
+        """Both; the second first: a folder without a model goes no further. The first may be away."""
         version = self._second.reload(folder)
-        self._first.reload(folder)
+        with contextlib.suppress(Unavailable):
+            self._first.reload(folder)
         return version
 
     def close(self) -> None:

@@ -31,6 +31,7 @@ from ranvier.ontology.errors import InputError, RanvierError, TooLate, Unavailab
 
 # Before Ray is imported, which reads them then.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_AUTH_MODE", "token")
 # This node's address is then that of loopback, to which Ray's servers bind; its name tells only where it is usual.
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
@@ -134,31 +135,30 @@ class _Deployment:
 
 
 class RayServe:
-    """A `ForecastService` over replicas. Raises Unavailable where they do not come up.
+    """A `ForecastService` over replicas, under a Ray that this process starts unless it has one.
 
-    `joins`: the address of a Ray in which another process (`ranvier serve`) has deployed them; None: deploy them
-    here, in a Ray that this process starts unless it has one. The loader is `module:function`, or a function.
+    Raises Unavailable where they do not come up. The loader is `module:function`, or a function. When Ray's own
+    processes are lost, Ray ends this one after a while: who must go on speaks to it over a socket instead.
     """
 
     def __init__(
-        self, loader: str | Loader, folder: Path, replicas: Replicas | None = None, joins: str | None = None,
-        app: str = APP,
-    ) -> None:  # fmt: skip
+        self, loader: str | Loader, folder: Path, replicas: Replicas | None = None, app: str = APP
+    ) -> None:
         self._loader, self._folder, self._replicas, self._app = loader, folder, replicas or Replicas(), app
-        self._joined, self._generation, self._answered = joins is not None, 1, 0
+        self._generation, self._answered = 1, 0
         self._lock = threading.Lock()
         self._own_ray = not ray.is_initialized()
         if self._own_ray:
-            _start_ray(self._replicas, joins)
+            _start_ray(self._replicas)
         try:
-            self._handle = self._found() if self._joined else self._deployed(folder)
+            self._handle = self._deployed(folder)
         except BaseException:
             self.close()
             raise
 
     @property
     def address(self) -> str:
-        """Where another process on this machine joins."""
+        """Where Ray listens."""
         return str(ray.get_runtime_context().gcs_address)
 
     def forecast(
@@ -204,8 +204,6 @@ class RayServe:
 
     def reload(self, folder: Path) -> str:
         """Every replica takes the model; where one refuses it, all go back to the former."""
-        if self._joined:
-            return str(self.ping().detail.get("version", ""))  # whoever deployed them sees to it
         self._generation += 1
         self._handle = self._deployed(folder)
         replicas = self._about()
@@ -218,11 +216,11 @@ class RayServe:
 
     def close(self) -> None:
         """Stop the replicas, and Ray where this process started it."""
-        with contextlib.suppress(RayError, RayServeException, RuntimeError, TimeoutError):
-            if not self._joined and ray.is_initialized():
-                serve.shutdown() if self._own_ray else serve.delete(self._app)
         if self._own_ray:
-            ray.shutdown()
+            ray.shutdown()  # all that it runs goes with it
+            return
+        with contextlib.suppress(RayError, RayServeException, RuntimeError, TimeoutError):
+            serve.delete(self._app)
 
     # ------------------------------------------------------------ under Ray
     def _made(self, pieces: Sequence[Piece], end_s: float) -> list[tuple[SceneForecast, ...]]:
@@ -271,6 +269,7 @@ class RayServe:
         target = serve.deployment(_Deployment).options(**options)
         try:
             serve.start(proxy_location="Disabled", logging_config={"log_level": "WARNING"})
+            logging.getLogger("ray.serve").setLevel(logging.WARNING)
             bound = target.bind(self._loader, plan.batch_nodes, plan.batch_wait_s)
             return serve.run(bound, name=self._app, route_prefix=None)
         except (RayError, RayServeException, RuntimeError, TimeoutError) as error:
@@ -278,31 +277,18 @@ class RayServe:
                 "replicas that come up", str(error), "see `ranvier serve` and its log"
             ) from error
 
-    def _found(self) -> Any:
-        try:
-            return serve.get_app_handle(self._app)
-        except (RayError, RayServeException, RuntimeError) as error:
-            raise _away(error) from error
-
     def _about(self) -> list[About]:
         found = self._handle.broadcast("about").results(timeout_s=PING_S)
         return [each for each in found if isinstance(each, About)]
 
 
-def _start_ray(replicas: Replicas, joins: str | None) -> None:
-    """A Ray of this process on loopback, or the one at `joins`."""
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "namespace": "ranvier"}
-    if joins is not None:
-        try:
-            ray.init(address=joins, **quiet)
-        except (RayError, RuntimeError, ConnectionError) as error:
-            raise _away(error) from error
-        return
+def _start_ray(replicas: Replicas) -> None:
+    """A Ray of this process, on loopback."""
     # As many as the replicas ask for: where the machine has fewer they share, instead of waiting for ever.
     cpus = max(os.cpu_count() or 1, math.ceil((replicas.most or replicas.count) * replicas.cpus))
     ray.init(
         address="local", _node_ip_address=LOOPBACK, num_cpus=cpus, include_dashboard=replicas.dashboard,
-        dashboard_host=LOOPBACK, **quiet,
+        dashboard_host=LOOPBACK, log_to_driver=False, logging_level=logging.ERROR, namespace="ranvier",
     )  # fmt: skip
     if (own := ray.util.get_node_ip_address()) != LOOPBACK:
         ray.shutdown()

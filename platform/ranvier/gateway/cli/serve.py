@@ -1,14 +1,10 @@
-"""`ranvier serve`: forecasts of scenes by replicas of their own, which a running platform joins."""
+"""`ranvier serve`: forecasts of scenes by replicas of their own, which a running platform asks."""
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,7 +38,7 @@ def serve(
 ) -> None:
     """Serve forecasts of scenes by replicas under Ray Serve, until Ctrl-C. They listen on loopback.
 
-    A platform with serving.mode = ray and the same folder joins them, and takes over by itself while they are away.
+    A platform with serving.mode = ray on the same folder asks them, and answers by itself while they are away.
     """
     settings = options_of(context).settings(
         surrogate={"folder": model}, serving={"replicas": replicas, "gpus_per_replica": gpus}
@@ -50,41 +46,32 @@ def serve(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    from ranvier.gateway.scene_serving import RUNFILE, model_folder
     from ranvier.gateway.scene_serving import replicas as begin
+
+    model_folder(settings)
+    from ranvier.aiops.serving.socket_service import ServiceSocket
 
     say("starting Ray and the replicas; this takes half a minute")
     service = begin(settings)
     # Ray takes the signals for itself when it starts.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    socket = ServiceSocket(service, settings.store.folder / RUNFILE)
     try:
-        with _found_at(settings, service.address):
-            found = service.ping()
-            say(
-                f"Ranvier serves forecasts of scenes: {found.detail.get('model')} "
-                f"{found.detail.get('version')}, {found.detail.get('replicas')} replicas  (Ctrl-C stops it)"
-            )
-            say(f"Ray listens at {service.address}, for this machine alone and who has its token")
-            say(f"platforms on {settings.store.folder.resolve()} with serving.mode = ray join it")
-            _watch(settings, service, stop, for_s)
+        found = service.ping()
+        say(
+            f"Ranvier serves forecasts of scenes: {found.detail.get('model')} {found.detail.get('version')}, "
+            f"{found.detail.get('replicas')} replicas  (Ctrl-C stops it)"
+        )
+        say(f"Ray listens at {service.address}, for this machine alone and who has its token")
+        say(f"platforms on {settings.store.folder.resolve()} with serving.mode = ray ask them")
+        _watch(settings, service, stop, for_s)
     finally:
         say("stopping")
+        socket.close()
         service.close()
     say("stopped")
-
-
-@contextmanager
-def _found_at(settings: Settings, address: str) -> Iterator[None]:
-    """Tell platforms of this folder where to join."""
-    from ranvier.gateway.scene_serving import RUNFILE
-
-    runfile = settings.store.folder / RUNFILE
-    runfile.parent.mkdir(parents=True, exist_ok=True)
-    runfile.write_text(json.dumps({"pid": os.getpid(), "address": address}))
-    try:
-        yield
-    finally:
-        runfile.unlink(missing_ok=True)
 
 
 def _watch(settings: Settings, service: RayServe, stop: threading.Event, for_s: float | None) -> None:
