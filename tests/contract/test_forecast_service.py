@@ -221,13 +221,21 @@ def test_what_comes_at_once_is_worked_on_together(replicas: Any, tmp_path: Path)
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("ray")
-def test_ray_listens_on_loopback_alone_but_for_the_replicas_own_port(replicas: Any) -> None:
+def test_ray_listens_on_loopback_alone_but_for_a_port_that_asks_for_a_token(replicas: Any) -> None:
+    import grpc
+
     me = psutil.Process(os.getpid())
     open_to_all = {
-        process.pid
+        (process.pid, each.laddr.port)
         for process in [me, *me.children(recursive=True)]
         for each in process.net_connections("tcp")
         if each.status == "LISTEN" and not each.laddr.ip.removeprefix("::ffff:").startswith("127.")
     }
     # Serve binds a port of each replica to every address (2.60), and asks for Ray's token there.
-    assert open_to_all <= {each.pid for each in replicas._about()}
+    assert {pid for pid, _ in open_to_all} <= {each.pid for each in replicas._about()}
+    for _, port in open_to_all:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            call = channel.unary_unary("/ray.serve.ASGIService/HandleRequest")
+            with pytest.raises(grpc.RpcError) as refused:
+                call(b"", timeout=5)
+        assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
