@@ -61,7 +61,11 @@ def replicas(settings: Settings) -> RayServe:
     """The replicas of the settings, under a Ray of this process. Raises Unavailable."""
     folder, serving = model_folder(settings), settings.serving
     from ranvier.aiops.serving.ray_serve import RayServe, Replicas
+    from ranvier.aiops.serving.service import loader_of
 
+    loader_of(settings.surrogate.loader)(
+        folder
+    )  # what does not load is told now, not by replicas that die of it
     plan = Replicas(
         count=serving.replicas, least=serving.min_replicas, most=serving.max_replicas,
         target_asks=serving.target_asks, cpus=serving.cpus_per_replica, gpus=serving.gpus_per_replica,

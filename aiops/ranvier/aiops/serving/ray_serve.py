@@ -271,15 +271,40 @@ class RayServe:
             serve.start(proxy_location="Disabled", logging_config={"log_level": "WARNING"})
             logging.getLogger("ray.serve").setLevel(logging.WARNING)
             bound = target.bind(self._loader, plan.batch_nodes, plan.batch_wait_s)
-            return serve.run(bound, name=self._app, route_prefix=None)
+            (handle,) = serve.run_many(
+                [serve.RunTarget(bound, name=self._app, route_prefix=None)],
+                wait_for_applications_running=False,
+            )
+            self._wait(handle)
+            return handle
         except (RayError, RayServeException, RuntimeError, TimeoutError) as error:
             raise Unavailable(
                 "replicas that come up", str(error), "see `ranvier serve` and its log"
             ) from error
 
+    def _wait(self, handle: Any) -> None:
+        """Until every replica has taken the model of this generation, or refused it."""
+        end_s = time.monotonic() + self._replicas.start_s
+        while time.monotonic() < end_s:
+            about = serve.status().applications[self._app]
+            if about.status == "DEPLOY_FAILED":
+                raise RuntimeError(about.message)
+            if about.status == "RUNNING" and all(
+                each.generation >= self._generation for each in _replicas_behind(handle)
+            ):
+                return
+            time.sleep(0.1)
+        raise TimeoutError(
+            f"not within {self._replicas.start_s:g} s: there may be too few GPUs (serving.gpus_per_replica)"
+        )
+
     def _about(self) -> list[About]:
-        found = self._handle.broadcast("about").results(timeout_s=PING_S)
-        return [each for each in found if isinstance(each, About)]
+        return _replicas_behind(self._handle)
+
+
+def _replicas_behind(handle: Any) -> list[About]:
+    found = handle.broadcast("about").results(timeout_s=PING_S)
+    return [each for each in found if isinstance(each, About)]
 
 
 def _start_ray(replicas: Replicas) -> None:
