@@ -19,14 +19,16 @@ PORTS = {
     "Catalogue": "test_catalogue.py",
     "Predictor": "test_predictor.py",
     "Synchroniser": "test_synchroniser.py",
+    "ForecastService": "test_forecast_service.py",
 }
 SUPPORTING = {"Consumer"}
 
 
 def declared_ports() -> set[str]:
-    """The protocols that some `ports.py` or `port.py` of a layer declares."""
+    """The protocols that some `ports.py`, `port.py` or `service.py` of a layer declares."""
     names = set()
-    for path in [*ROOT.glob("*/ranvier/*/ports.py"), *ROOT.glob("*/ranvier/**/port.py")]:
+    places = ("*/ranvier/*/ports.py", "*/ranvier/**/port.py", "*/ranvier/**/service.py")
+    for path in [found for place in places for found in ROOT.glob(place)]:
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef) and any(
                 isinstance(parent, ast.Name) and parent.id == "Protocol" for parent in node.bases

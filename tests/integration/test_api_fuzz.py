@@ -22,11 +22,14 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from ranvier.aiops.serving.in_process import InProcess
 from ranvier.fabric.ingest import Ingest, publish
 from ranvier.gateway.api.app import create_app
-from ranvier.gateway.api.platform import Platform
+from ranvier.gateway.api.platform import LiveScene, Platform
 from ranvier.gateway.bootstrap import open_platform
+from ranvier.gateway.runtime.scene_forecasts import SceneForecasts
 from ranvier.gateway.settings import ApiSettings, Settings, StoreSettings
+from tests import scene_double
 
 CHECKS = [
     status_code_conformance,
@@ -55,6 +58,11 @@ def api_schema() -> Iterator[Any]:
             ingest = Ingest(platform.log, platform.series, platform.graph, platform.ontology)
             ingest.drain(city.T0)
             ingest.close()
+            model = scene_double.ConstantPredictor()
+            platform.scenes = SceneForecasts(
+                lambda: InProcess(lambda _: model, Path(folder)),
+                lambda whose, as_of_ns: LiveScene(scene_double.scene(), as_of_ns or city.T0, city.T0),
+            )
             api = ApiSettings(allowed_hosts=("testserver",))  # schemathesis' own name for it
             app = create_app(platform, api, static=Path(folder) / "not-built")
             yield schemathesis.openapi.from_asgi("/openapi.json", app)
@@ -93,6 +101,9 @@ def aim(case: Any) -> None:
         (case.query or {}).pop(name, None)
     if isinstance(case.body, dict) and "targets" in case.body:
         case.body["targets"] = [target]
+    elif isinstance(case.body, dict) and "horizons_s" in case.body:
+        case.body |= {"scene": None, "as_of": "now", "horizons_s": [1, 60], "nodes": ["cell-1", "ue-2"]}
+        case.body |= {"interventions": []} if "what_ifs" not in case.body else {}
 
 
 @pytest.mark.parametrize(("path", "method"), _operations())

@@ -7,6 +7,8 @@ RanvierError
 ├── StoreError            a store cannot do what was asked of it
 │   ├── StoreBusy         another process holds the store
 │   └── AccessRefused     a server does not take the credentials
+├── Unavailable           what should answer is not installed, not trained, or away
+│   └── TooLate           it did not answer in time
 ├── NotFound              nothing goes by that name at that time
 └── LeakError             a forecast asked for something that was not known at its time
 
@@ -47,6 +49,14 @@ class StoreBusy(StoreError):
 
 class AccessRefused(StoreError):
     """A server does not take the credentials: waiting does not help."""
+
+
+class Unavailable(RanvierError):
+    """What should answer is not installed, not trained, or away."""
+
+
+class TooLate(Unavailable):
+    """It did not answer in time."""
 
 
 class NotFound(RanvierError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -31,8 +31,10 @@ from ranvier.gateway.runtime.bookkeeping import Bookkeeping
 from ranvier.gateway.runtime.fidelity_book import FidelityBook
 from ranvier.gateway.runtime.follower import Follower, Pace, TwinStores
 from ranvier.gateway.runtime.forecast_book import ForecastBook
+from ranvier.gateway.runtime.scene_forecasts import SceneForecasts
 from ranvier.gateway.runtime.stores import Ports, Stores
 from ranvier.gateway.runtime.twin_platform import FeedName, Operation, TwinPlatform
+from ranvier.gateway.scene_serving import forecast_service
 from ranvier.gateway.settings import Settings, TwinSettings
 from ranvier.gateway.twin_models import with_model
 from ranvier.ontology.errors import InputError, StoreError
@@ -174,7 +176,8 @@ def open_platform(
     with open_stores(settings) as stores, open_books(stores, settings, clock) as books:
         if look_back:
             clock = _looking_back(stores, settings, clock or SystemClock())
-        yield platform_over(stores, books, settings, clock, feed, step_s)
+        with closing(platform_over(stores, books, settings, clock, feed, step_s)) as platform:
+            yield platform
 
 
 def _looking_back(stores: Stores, settings: Settings, clock: Clock) -> Clock:
@@ -222,4 +225,7 @@ def platform_over(
     books.register(pace.step_ns / SECOND_NS)
     fidelity = FidelityBook(keeper, stores.ledger, settings.fidelity)
     operation = Operation(settings, clock, feed, mappings_of(settings))
-    return TwinPlatform(stores, books, operation, follower, fidelity, models)
+    scenes = SceneForecasts(
+        lambda: forecast_service(settings), folder=settings.surrogate.folder, look_s=settings.serving.look_s
+    )
+    return TwinPlatform(stores, books, operation, follower, fidelity, models, scenes)

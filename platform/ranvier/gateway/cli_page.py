@@ -58,6 +58,15 @@ EXAMPLES = {
     ),
     "dataset show": ("ranvier dataset show DATASET",),
     "dataset floor": ("ranvier dataset floor DATASET",),
+    "train": (
+        "ranvier train --dataset DATASET --out SURROGATE",
+        "ranvier train --dataset DATASET --out SURROGATE --seed 2 --deterministic",
+    ),
+    "evaluate": ("ranvier evaluate --model SURROGATE/model --dataset DATASET --out EVALUATION",),
+    "serve": (
+        "ranvier serve --model surrogate/ --replicas 2",
+        "ranvier --settings serving.toml serve",
+    ),
     "status": ("ranvier status", "ranvier --folder /var/lib/ranvier status --json"),
     "topology list": ("ranvier topology list --class NRCellDU --as-of 2026-01-31T12:00:00Z",),
     "topology show": ("ranvier topology show CELL --hops 2",),

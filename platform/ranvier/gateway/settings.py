@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from ranvier.gateway.server_settings import Section, ServerSettings, refuse_secrets
+from ranvier.gateway.serving_settings import ServingSettings, SurrogateSettings
 from ranvier.ontology.errors import InputError
 
 Profile = Literal["embedded", "servers"]
@@ -56,6 +57,9 @@ class ApiSettings(Section):
     )
     max_event_bytes: int = Field(
         64 * 2**20, gt=0, description="Largest body that an ingest call may send, bytes."
+    )
+    max_scene_bytes: int = Field(
+        32 * 2**20, gt=0, description="Largest body that an ask about a scene may have, bytes."
     )
     max_lag_records: int = Field(
         200_000,
@@ -194,6 +198,8 @@ class Settings(BaseSettings):
     twin: TwinSettings = TwinSettings()
     fidelity: FidelitySettings = FidelitySettings()
     feed: FeedSettings = FeedSettings()
+    surrogate: SurrogateSettings = SurrogateSettings()
+    serving: ServingSettings = ServingSettings()
 
     @classmethod
     def settings_customise_sources(  # noqa: D102

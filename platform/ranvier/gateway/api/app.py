@@ -23,10 +23,12 @@ from ranvier.gateway.api import (
     health,
     live,
     metrics,
+    scene_forecasts,
     series,
     topology,
     vocabulary,
 )
+from ranvier.gateway.api.bounded_body import Held
 from ranvier.gateway.api.observed import Observed
 from ranvier.gateway.api.openapi import install_openapi
 from ranvier.gateway.api.page import STATIC, install_page
@@ -38,8 +40,8 @@ from ranvier.gateway.api.trusted_host import TrustedHost
 from ranvier.gateway.settings import ApiSettings
 
 _ROUTERS = (
-    events, topology, series, forecasts, fidelity, alarms, dead_letters, catalogue, vocabulary, live,
-    health, metrics,
+    events, topology, series, scene_forecasts, forecasts, fidelity, alarms, dead_letters, catalogue, vocabulary,
+    live, health, metrics,
 )  # fmt: skip
 _DELIVERIES_AT_ONCE = 8
 
@@ -70,6 +72,7 @@ def create_app(
     app.state.closing = threading.Event()
     # Bounds the disk that bodies on their way in may take.
     app.state.deliveries = asyncio.Semaphore(_DELIVERIES_AT_ONCE)
+    app.state.held_bodies = Held()
     app.state.requests = metrics.Requests()
     app.state.pings = Pings(platform, app.state.settings.ping_timeout_s)
     app.add_middleware(TrustedHost, settings=app.state.settings)

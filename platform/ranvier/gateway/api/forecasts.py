@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from pydantic import Field
+from fastapi import APIRouter, Body, Query
+from pydantic import Discriminator, Field, Tag
 
 from ranvier.dtops.forecast import Target
+from ranvier.gateway.api import scene_forecasts
+from ranvier.gateway.api.bounded_body import BoundedBody
 from ranvier.gateway.api.cursor import decode_cursor, encode_cursor
 from ranvier.gateway.api.fidelity import Horizon, backing, fidelity_item
 from ranvier.gateway.api.models import (
@@ -28,14 +30,17 @@ from ranvier.gateway.api.platform import (
     ForecastRequest,
     IssuedForecast,
     Outcome,
+    Platform,
+    Whose,
 )
 from ranvier.gateway.api.quantiles import DEFAULT_LEVELS, quantiles_of
 from ranvier.gateway.api.request import CursorText, Limit, Name, PlatformOf, SpanOf, WhoseOf
+from ranvier.gateway.api.scene_models import SceneAnswer, SceneAsk
 from ranvier.gateway.api.series import ObjectId, QuantityName, known_quantity, refuse_unknown
 from ranvier.gateway.api.times import format_time, format_time_or_none, parse_time_ns
 from ranvier.ontology.ontology import Ontology
 
-router = APIRouter(prefix="/v1/forecasts", tags=["forecasts"])
+router = APIRouter(prefix="/v1/forecasts", tags=["forecasts"], route_class=BoundedBody)
 _NS = 1_000_000_000
 _Level = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 Levels = Annotated[
@@ -55,6 +60,17 @@ class ForecastAsk(Model):
     model: Annotated[str | None, Field(min_length=1, max_length=256)] = None
     as_of: Annotated[str | None, Field(max_length=64, examples=["2026-01-31T12:00:00Z"])] = None
     levels: Annotated[list[_Level] | None, Field(min_length=1, max_length=99)] = None
+
+
+def _kind(given: Any) -> str:
+    """What a body asks about: named targets of the twin, or a whole scene."""
+    named = isinstance(given, ForecastAsk) or (isinstance(given, dict) and "targets" in given)
+    return "targets" if named else "scene"
+
+
+Ask = Annotated[
+    Annotated[ForecastAsk, Tag("targets")] | Annotated[SceneAsk, Tag("scene")], Discriminator(_kind), Body()
+]
 
 
 @router.get("", operation_id="listForecasts")
@@ -119,8 +135,17 @@ def list_outcomes(
 
 
 @router.post("", operation_id="issueForecasts")
-def issue_forecasts(platform: PlatformOf, whose: WhoseOf, ask: ForecastAsk) -> FreshForecasts:
-    """A fresh forecast, sealed, with the fidelity that backs it and how far a decision may rely on it."""
+def issue_forecasts(platform: PlatformOf, whose: WhoseOf, ask: Ask) -> FreshForecasts | SceneAnswer:
+    """A fresh forecast: of `targets`, sealed, with how far to rely on it; or of a scene, under interventions.
+
+    With `scene`, or with `as_of` and no `targets`, the surrogate forecasts every cell and user of a scene.
+    """
+    if isinstance(ask, SceneAsk):
+        return scene_forecasts.forecast_scene(platform, whose, ask)
+    return _issued(platform, whose, ask)
+
+
+def _issued(platform: Platform, whose: Whose, ask: ForecastAsk) -> FreshForecasts:
     request = ForecastRequest(
         whose,
         tuple(dict.fromkeys(Target(t.object_id, t.quantity) for t in ask.targets)),

@@ -47,6 +47,7 @@ class _Platform(Collector):
         yield from _figures(figures)
         yield _lag(figures)
         yield _sinks(figures)
+        yield from _scenes(figures)
         yield from _fidelity(self._platform.fidelity(FidelityQuery(self._platform.whose)))
 
 
@@ -104,6 +105,18 @@ def _sinks(figures: LiveFigures) -> Metric:
     for sink, records in sorted(figures.sink_lag.items()):
         sinks.add_metric([sink], records)
     return sinks
+
+
+def _scenes(figures: LiveFigures) -> Iterable[Metric]:
+    counts = dict(figures.scene_forecasts)
+    late = CounterMetricFamily("ranvier_scene_forecasts_late", "Asks not answered in time by replicas",
+                               value=counts.pop("late", 0))  # fmt: skip
+    away = CounterMetricFamily("ranvier_scene_forecasts_away", "Asks that no replica took",
+                               value=counts.pop("away", 0))  # fmt: skip
+    scenes = CounterMetricFamily("ranvier_scene_forecasts", "Scenes forecast", labels=["answered_by"])
+    for name, count in sorted(counts.items()):
+        scenes.add_metric([name], count)
+    return scenes, late, away
 
 
 def _fidelity(figures: Sequence[FidelityFigure]) -> Iterable[Metric]:

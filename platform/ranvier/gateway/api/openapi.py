@@ -15,10 +15,11 @@ _PROBLEMS = {
     "404": "Nothing goes by that name at that time",
     "409": "It would read what was not known at its time",
     "422": "A parameter or the body has another shape, or the ontology does not allow it",
-    "503": "A store is busy or does not answer; try again after Retry-After",
+    "503": "A store is busy, or what should answer is away; try again after Retry-After",
     "default": "Any other error",
 }
 _INGEST = {"413": "The body is too large", "415": "The body is of another media type"}
+_LARGE = {"413": "The body is larger than api.max_scene_bytes"}
 _TAGS = {
     "events": "Telemetry in",
     "topology": "The graph, as of a time, as known at a time",
@@ -67,7 +68,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
 
 def _declare_problems(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
-    declared = _PROBLEMS | (_INGEST if "events" in operation["tags"] else {})
+    large = "requestBody" in operation and "forecasts" in operation["tags"]
+    declared = _PROBLEMS | (_INGEST if "events" in operation["tags"] else _LARGE if large else {})
     for status, text in declared.items():
         schema = {"$ref": "#/components/schemas/Problem"}
         answer = {"description": text, "content": {MEDIA_TYPE: {"schema": schema}}}

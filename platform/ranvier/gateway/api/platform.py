@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from ranvier.diops.gate import Verdict
 from ranvier.dtops.forecast import Tail, Target
 from ranvier.fabric.dead_letter import DeadLetter
-from ranvier.fabric.ports import FOREVER_NS, EventLog, GraphStore, Ledger, SeriesStore
+from ranvier.fabric.ports import FOREVER_NS, EventLog, GraphStore, Health, Ledger, SeriesStore
 from ranvier.ontology.ontology import Ontology
+
+if TYPE_CHECKING:  # scenes need torch, and the API does not
+    from ranvier.aiops.serving.service import Answer
+    from ranvier.dtops.scenes.scene import Scene
 
 
 class Whose(NamedTuple):
@@ -42,6 +46,7 @@ class LiveFigures:
     sink_lag          sink to records of the log that it has yet to take; empty: the log does not answer
     feed_emulated     whether the feed is the built-in emulated network
     waiting           worker to the failing store that it keeps trying; empty when all goes on
+    scene_forecasts   scenes forecast, by who answered, and asks "late" and "away"; empty: none was asked for
     """
 
     uptime_s: float
@@ -60,6 +65,7 @@ class LiveFigures:
     as_of_ns: int | None
     sink_lag: Mapping[str, int] = field(default_factory=dict)
     waiting: Mapping[str, str] = field(default_factory=dict)
+    scene_forecasts: Mapping[str, int] = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- fidelity
@@ -191,6 +197,15 @@ class ForecastRequest:
     as_of_ns: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LiveScene:
+    """A scene, and of which time it is; None: a client gave it, and knows."""
+
+    scene: Scene
+    as_of_ns: int | None
+    known_at_ns: int | None
+
+
 # ---------------------------------------------------------------- ingest
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -313,4 +328,16 @@ class Platform(Protocol):
 
     def reliance(self, figure: FidelityFigure | None) -> Verdict:
         """The gate's verdict on a forecast that this fidelity backs; None: no fidelity is known."""
+        ...
+
+    def live_scene(self, whose: Whose, as_of_ns: int | None) -> LiveScene:
+        """The live twin as a scene, now (None) or as it was known then. Raises NotFound, or Unavailable."""
+        ...
+
+    def forecast_scenes(self, scenes: Sequence[Scene], horizons_s: Sequence[float]) -> Answer:
+        """A forecast of each, by one version of the surrogate. Raises Unavailable where there is none."""
+        ...
+
+    def forecast_service(self) -> tuple[Health, Mapping[str, int]]:
+        """How the service of these forecasts does, and its counts. Raises Unavailable where there is none."""
         ...

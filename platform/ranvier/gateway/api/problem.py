@@ -20,6 +20,7 @@ from ranvier.ontology.errors import (
     RanvierError,
     StoreBusy,
     StoreError,
+    Unavailable,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -30,6 +31,7 @@ _STATUS: tuple[tuple[type[RanvierError], int, str], ...] = (
     (LeakError, 409, "leak"),
     (StoreBusy, 503, "store-busy"),
     (StoreError, 503, "store"),
+    (Unavailable, 503, "unavailable"),
     (OntologyError, 422, "ontology"),
     (InputError, 400, "input"),
 )

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from ranvier.gateway.cli import ask, backtest, dataset, feed, keep, migrate, simulate, train
+from ranvier.gateway.cli import ask, backtest, dataset, feed, keep, migrate, serve, simulate, train
 from ranvier.gateway.cli.options import Options, Profile
 from ranvier.gateway.cli.output import complain, say
 from ranvier.ontology.errors import RanvierError
@@ -46,7 +46,7 @@ def options(
     context.obj = Options(settings, folder, profile)
 
 
-for module in (feed, backtest, simulate, dataset, train, ask, keep, migrate):
+for module in (feed, backtest, simulate, dataset, train, serve, ask, keep, migrate):
     module.register(app)
 
 

@@ -67,6 +67,7 @@ def main_job(settings: Settings, tell: Tell = lambda _: None) -> Iterator[MainJo
         remembered(settings, plan.step_s)
         named = FeedName(plan.feed.name, plan.feed.emulated)
         platform = platform_over(stores, books, settings, plan.clock, named, plan.step_s)
+        opened.callback(platform.close)
         workers = Workers(platform, plan.feed)
         server = ApiServer(create_app(platform, settings.api), settings.api.host, settings.api.port)
         serving = threading.Thread(target=server.run, args=([listening],), name="ranvier-api")
@@ -77,6 +78,7 @@ def main_job(settings: Settings, tell: Tell = lambda _: None) -> Iterator[MainJo
             url = f"http://{settings.api.host}:{server.bound_port}"
             runfile.write_text(json.dumps({"pid": os.getpid(), "url": url}))
             workers.start()
+            platform.scenes.warm()
             yield MainJob(platform, workers, url)
         finally:
             workers.close()

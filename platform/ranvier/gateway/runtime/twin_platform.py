@@ -6,10 +6,10 @@ when a command only looks at the stores.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ranvier.diops import gate
 from ranvier.dtops.issue import FORECAST_KIND, issue, issue_key
@@ -20,7 +20,7 @@ from ranvier.fabric import replay as replaying
 from ranvier.fabric.catalogue.fingerprint import Fingerprint
 from ranvier.fabric.catalogue.view import CatalogueView
 from ranvier.fabric.dead_letter import DeadLetter
-from ranvier.fabric.ports import EventLog, GraphStore, Ledger, SeriesStore
+from ranvier.fabric.ports import EventLog, GraphStore, Health, Ledger, SeriesStore
 from ranvier.fabric.sources.adapters import ADAPTERS
 from ranvier.fabric.sources.counter_state import CounterState
 from ranvier.fabric.sources.mappings.mappings import Mappings
@@ -34,12 +34,17 @@ from ranvier.gateway.runtime.fidelity_book import FidelityBook
 from ranvier.gateway.runtime.follower import CATCH_UP_STEPS, Follower
 from ranvier.gateway.runtime.forecast_book import ForecastBook
 from ranvier.gateway.runtime.patience import Troubles
+from ranvier.gateway.runtime.scene_forecasts import SceneForecasts
 from ranvier.gateway.runtime.sink_lag import SinkLag
 from ranvier.gateway.runtime.stores import Stores
 from ranvier.gateway.settings import Settings
 from ranvier.gateway.twin_models import primary_of
 from ranvier.ontology.errors import InputError, NotFound
 from ranvier.ontology.ontology import Ontology
+
+if TYPE_CHECKING:
+    from ranvier.aiops.serving.service import Answer
+    from ranvier.dtops.scenes.scene import Scene
 
 HEAD_BYTES = 65_536
 OWNERS_KEPT = 64
@@ -70,7 +75,7 @@ class TwinPlatform:
 
     def __init__(
         self, stores: Stores, books: Bookkeeping, operation: Operation, follower: Follower,
-        fidelity_book: FidelityBook, predictors: Sequence[Predictor],
+        fidelity_book: FidelityBook, predictors: Sequence[Predictor], scenes: SceneForecasts,
     ) -> None:  # fmt: skip
         self.stores, self.books, self._mappings = stores, books, operation.mappings
         self.settings, self.clock, self.feed = operation.settings, operation.clock, operation.feed
@@ -81,7 +86,7 @@ class TwinPlatform:
         self.catalogue = CatalogueView(stores.catalogue)
         self._predictors = {predictor.name: predictor for predictor in predictors}
         self._forecasts = ForecastBook(stores.ledger, stores.series)
-        self._fidelity = fidelity_book
+        self._fidelity, self.scenes = fidelity_book, scenes
         self._counters: dict[api.Whose, CounterState] = {}
 
     # ------------------------------------------------------------ what the API reads directly
@@ -132,7 +137,7 @@ class TwinPlatform:
             points_accepted=counts.points.total, forecasts_issued=follower.issued,
             forecasts_scored=follower.scored, watermark_ns=None if state is None else state.as_of_ns,
             as_of_ns=None if state is None else state.as_of_ns, sink_lag=self.sink_lag.shown(),
-            waiting=self.troubles.now(),
+            waiting=self.troubles.now(), scene_forecasts=self.scenes.counts(),
         )  # fmt: skip
 
     # ------------------------------------------------------------ telemetry in
@@ -259,3 +264,20 @@ class TwinPlatform:
         estimate = figure.fidelity if figure is not None else api.Estimate(None)
         known = [nan if x is None else x for x in (estimate.value, estimate.low, estimate.high)]
         return gate.reliance(known[0], known[1], known[2], self.settings.fidelity.rely_above)
+
+    # ------------------------------------------------------------ scenes
+    def live_scene(self, whose: api.Whose, as_of_ns: int | None) -> api.LiveScene:
+        """The live twin as a scene, now (None) or as it was known then. Raises NotFound, or Unavailable."""
+        return self.scenes.live_scene(whose, as_of_ns)
+
+    def forecast_scenes(self, scenes: Sequence[Scene], horizons_s: Sequence[float]) -> Answer:
+        """A forecast of each, by one version of the surrogate. Raises Unavailable where there is none."""
+        return self.scenes.forecast(scenes, horizons_s)
+
+    def forecast_service(self) -> tuple[Health, Mapping[str, int]]:
+        """How the service of these forecasts does, and its counts. Raises Unavailable where there is none."""
+        return self.scenes.health()
+
+    def close(self) -> None:
+        """End what the platform itself has started: the service of scenes. The stores are their opener's."""
+        self.scenes.close()

@@ -5,7 +5,7 @@ The stores are real; forecasts and fidelity, which the running platform makes, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,8 +14,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from ranvier.aiops.serving.in_process import InProcess
+from ranvier.aiops.serving.service import Answer
 from ranvier.diops.gate import Verdict, reliance
 from ranvier.dtops.forecast import Target
+from ranvier.dtops.scenes.scene import Scene
 from ranvier.fabric import event
 from ranvier.fabric.alarm import Alarm
 from ranvier.fabric.dead_letter import DeadLetter
@@ -24,6 +27,7 @@ from ranvier.fabric.ingest import Ingest, publish
 from ranvier.fabric.ledger.parquet import ParquetLedger
 from ranvier.fabric.log.sqlite import SqliteLog
 from ranvier.fabric.measurement import MeasurementReport
+from ranvier.fabric.ports import Health
 from ranvier.fabric.series.duckdb import DuckdbSeries
 from ranvier.fabric.topology_change import NodeChange, RelationChange
 from ranvier.gateway.api.app import create_app
@@ -36,13 +40,15 @@ from ranvier.gateway.api.platform import (
     ForecastRequest,
     IssuedForecast,
     LiveFigures,
+    LiveScene,
     Outcome,
     PublishResult,
     Refusal,
     Whose,
 )
-from ranvier.ontology.errors import InputError, NotFound
+from ranvier.ontology.errors import InputError, NotFound, Unavailable
 from ranvier.ontology.ontology import load
+from tests import scene_double
 
 S = 1_000_000_000
 T0 = 1_769_860_800 * S
@@ -90,6 +96,8 @@ class EmbeddedPlatform:
         self.ingest = Ingest(self.log, self.series, self.graph, self.ontology)
         self.sink_lag: dict[str, int] = {"graph": 0, "series": 0}
         self.as_of_ns: int | None = NOW
+        self.predictor = scene_double.ConstantPredictor()
+        self.service: InProcess | None = InProcess(lambda _: self.predictor, folder)
         self.sealed = [forecast(i, model) for i in range(10) for model in ("persistence", "statistical")]
         self.known = [figure("statistical", 0.6), figure("persistence", 0.05), figure("climatology", None)]
 
@@ -182,6 +190,22 @@ class EmbeddedPlatform:
             for t in request.targets
             for h in request.horizons_s
         ]
+
+    def live_scene(self, whose: Whose, as_of_ns: int | None) -> LiveScene:
+        if whose != self.whose:
+            raise NotFound("a twin of that network", repr(whose.network), "leave it out")
+        at_ns = NOW if as_of_ns is None else as_of_ns
+        return LiveScene(scene_double.scene("live"), at_ns, at_ns - S)
+
+    def forecast_scenes(self, scenes: Sequence[Scene], horizons_s: Sequence[float]) -> Answer:
+        if self.service is None:
+            raise Unavailable("a trained surrogate", "none", "train one")
+        return self.service.forecast(scenes, horizons_s)
+
+    def forecast_service(self) -> tuple[Health, Mapping[str, int]]:
+        if self.service is None:
+            raise Unavailable("a trained surrogate", "none", "train one")
+        return self.service.ping(), self.service.counts()
 
     def reliance(self, figure: FidelityFigure | None) -> Verdict:
         estimate = figure.fidelity if figure else Estimate(None)
