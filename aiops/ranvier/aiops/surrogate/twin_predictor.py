@@ -145,7 +145,7 @@ def _of_users(
         return {}
     names = scenes[0].user_ids[-many:]
     served = np.stack([scene.serving()[-many:] >= 0 for scene in scenes])
-    found = {}
+    found: dict[Target, Floats] = {}
     for quantity, kpi in KPI_OF_USER.items():
         parts = np.stack([at_horizon(each, kpi, horizon_s)[-many:] for each in forecasts])
         both = mixed(np.where(served[..., None], parts, np.nan), LEVELS)

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from ranvier.dtops.scoring.counter_stream import name_key
 from ranvier.dtops.simulator import streams
+from ranvier.dtops.simulator.carrier import SUBCARRIERS
 from ranvier.dtops.simulator.deployment.from_snapshot import LiveNetwork, has_place
 from ranvier.dtops.simulator.link_gains import LinkGains
 from ranvier.dtops.simulator.population import MOTIONS, Population
-from ranvier.dtops.simulator.radio import SUBCARRIERS
 from ranvier.dtops.twin_state import TwinState
 from ranvier.fabric.snapshot import Node, Snapshot
 
