@@ -31,6 +31,7 @@ from ranvier.gateway.runtime.bookkeeping import Bookkeeping
 from ranvier.gateway.runtime.fidelity_book import FidelityBook
 from ranvier.gateway.runtime.follower import Follower, Pace, TwinStores
 from ranvier.gateway.runtime.forecast_book import ForecastBook
+from ranvier.gateway.runtime.live_scenes import LiveScenes
 from ranvier.gateway.runtime.scene_forecasts import SceneForecasts
 from ranvier.gateway.runtime.stores import Ports, Stores
 from ranvier.gateway.runtime.twin_platform import FeedName, Operation, TwinPlatform
@@ -209,23 +210,25 @@ def platform_over(
     """The twin over its stores: synchroniser, models, scorekeeper and what reads them."""
     clock, feed = clock or SystemClock(), feed or FeedName("none", emulated=False)
     pace, whose = pace_of(settings.twin, step_s), Whose(settings.tenant, settings.network)
+    bins = LoadBinSynchroniser(
+        pace.step_ns, quantities=settings.twin.kpis, max_targets=settings.twin.max_targets,
+        forget_steps=max(FEWEST_KEPT_STEPS, FORGET_NS // pace.step_ns),
+    )  # fmt: skip
     synchroniser, models = with_model(
-        LoadBinSynchroniser(
-            pace.step_ns, quantities=settings.twin.kpis, max_targets=settings.twin.max_targets,
-            forget_steps=max(FEWEST_KEPT_STEPS, FORGET_NS // pace.step_ns),
-        ),
+        bins,
         predictors(stores.ontology), settings.twin, pace.step_ns / SECOND_NS,
     )  # fmt: skip
     keeper = Scorekeeper(stores.ledger, scoring_plan(settings, pace, whose, models, stores.ontology))
     keeper.restore(clock.now_ns(), max(round(settings.fidelity.window_s * SECOND_NS), 64 * pace.step_ns))
-    follower = Follower(
-        TwinStores(stores.series, stores.graph, stores.ledger), synchroniser, models, pace, whose,
-        settings.twin.kpis, keeper,
-    )  # fmt: skip
+    twin_stores = TwinStores(stores.series, stores.graph, stores.ledger)
+    follower = Follower(twin_stores, synchroniser, models, pace, whose, settings.twin.kpis, keeper)
     books.register(pace.step_ns / SECOND_NS)
     fidelity = FidelityBook(keeper, stores.ledger, settings.fidelity)
     operation = Operation(settings, clock, feed, mappings_of(settings))
     scenes = SceneForecasts(
-        lambda: forecast_service(settings), folder=settings.surrogate.folder, look_s=settings.serving.look_s
+        lambda: forecast_service(settings),
+        LiveScenes(follower, lambda: Follower(twin_stores, bins, (), pace, whose, settings.twin.kpis)),
+        folder=settings.surrogate.folder,
+        look_s=settings.serving.look_s,
     )
     return TwinPlatform(stores, books, operation, follower, fidelity, models, scenes)

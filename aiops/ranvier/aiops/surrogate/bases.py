@@ -71,16 +71,12 @@ def bases(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
     wanted = np.where(users.service == FULL_BUFFER, rate / crowd, users.offered_bit_s)
     over = np.maximum(budget.wanted[cell], 1.0)
     share = np.where(has, np.minimum(wanted / over, rate), 0.0)
-    rho = np.minimum(budget.load, 0.97)
-    rates = np.bincount(cell, np.where(has, rate, 0.0), len(cells)) / np.maximum(budget.users, 1)
-    bursts = np.bincount(cell, np.where(has, users.burst_bits * users.offered_bit_s, 0.0), len(cells))
-    burst = bursts / np.maximum(budget.offered_bit_s, 1.0)
-    alone_ms = 1e3 * burst / np.maximum(rates, 1.0)
+    active = np.bincount(cell, np.where(has, budget.activity, 0.0), len(cells))
     return {
         "rsrp_dbm": np.nan_to_num(budget.rsrp_dbm, nan=-125.0),
         "sinr_db": np.nan_to_num(budget.sinr_db, nan=-10.0),
         "throughput_kbit_s": np.log1p(share / 1e3),
         "prb_percent": logit(budget.load, LEAST_PART),
-        "active_users": np.log1p(rho / (1 - rho)),
-        "rlc_delay_ms": np.log(np.clip(alone_ms / (1 - rho), 0.1, 1e4) + LEAST_MS),
+        "active_users": np.log1p(active),
+        "rlc_delay_ms": np.log(np.minimum(1e3 * budget.delay_s, 2e3) + LEAST_MS),
     }

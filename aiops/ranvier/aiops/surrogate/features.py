@@ -108,6 +108,9 @@ def _of_cells(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
         "prbs": np.log(cells.prbs), "load": budget.load, "wanted": np.log1p(budget.wanted),
         "load logit": logit(budget.load), "users": np.log1p(budget.users),
         "offered": np.log1p(budget.offered_bit_s / 1e3),
+        "activity": np.log1p(np.bincount(cell, np.where(has, budget.activity, 0.0), len(cells))),
+        "packets": np.log1p(np.bincount(cell, np.where(has, budget.bursts_s, 0.0), len(cells))),
+        "delay": np.log(1e3 * budget.delay_s + 0.1),
     }  # fmt: skip
     for name, values in by_cell.items():
         total = np.bincount(cell, np.where(has, np.nan_to_num(values), 0.0), len(cells))
@@ -136,11 +139,14 @@ def _of_users(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
     found: dict[str, Floats] = {
         "rsrp": budget.rsrp_dbm, "snr": budget.snr_db, "sinr": budget.sinr_db, "sinr full": budget.full_db,
         "rate": np.log(budget.rate_bit_s / 1e3), "load": np.where(has, load_, np.nan),
-        "load logit": np.where(has, logit(load_), np.nan), "wanted": np.log1p(budget.wanted[cell]),
-        "users of cell": np.log1p(budget.users[cell]), "offered": np.log1p(users.offered_bit_s / 1e3),
+        "load logit": np.where(has, logit(load_), np.nan),
+        "wanted": np.where(has, np.log1p(budget.wanted[cell]), np.nan),
+        "users of cell": np.where(has, np.log1p(budget.users[cell]), np.nan),
+        "offered": np.log1p(users.offered_bit_s / 1e3),
         "burst": np.log1p(users.burst_bits / 1e3),
         "bursts a second": np.log1p(_ratio(users.offered_bit_s, users.burst_bits)),
         "share": np.log(np.maximum(_ratio(users.offered_bit_s, np.nan_to_num(budget.rate_bit_s)), 1e-6)),
+        "activity": budget.activity, "alone": np.log(1e3 * np.maximum(budget.burst_s, 1e-6)),
         "budget": users.budget_ms / 100, "height": users.height_m, "speed": users.speed_m_s,
         "moves": (users.speed_m_s > 0).astype(float), "log speed": np.log1p(users.speed_m_s),
         "indoor": users.indoor.astype(float), "served": has.astype(float),
@@ -154,11 +160,11 @@ def _of_users(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
     for i, motion in enumerate(MOTIONS):
         found[motion] = ((users.motion == i) & (users.speed_m_s > 0)).astype(float)
     for i, scheduler in enumerate(SCHEDULERS):
-        found[scheduler] = (scene.cells.scheduler[cell] == i).astype(float)
+        found[scheduler] = (has & (scene.cells.scheduler[cell] == i)).astype(float)
     below, loads, offset = _other_links(scene, budget, cell)
     for i in range(STRONGEST):
         found[f"below {i + 1}"], found[f"load {i + 1}"] = below[:, i], loads[:, i]
-    found["offset 1"] = offset
+    found["offset 1"] = np.where(has, offset, 0.0)
     return found
 
 
@@ -206,7 +212,9 @@ def _adjacent(scene: Scene, budget: LinkBudget, strong: Ints) -> Ints:
     links, count = scene.links, len(scene.cells)
     strong = strong[budget.link[links.user[strong]] >= 0]
     mine = links.cell[budget.link[links.user[strong]]]
-    pairs = np.bincount(links.cell[strong] * count + mine, minlength=count * count).reshape(count, count)
+    # By how many users hear it, and among as many by how well.
+    weight = 1 + 1e-3 / (1 + np.exp(-scene.rsrp_dbm()[strong] / 40))
+    pairs = np.bincount(links.cell[strong] * count + mine, weight, count * count).reshape(count, count)
     pairs = pairs + pairs.T
     order = np.argsort(-pairs, axis=0, kind="stable")[:NEIGHBOURS]
     target = np.broadcast_to(np.arange(count), order.shape)

@@ -28,7 +28,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "scheduler": ("round_robin", "proportional_fair", "max_ci", "delay_aware"),
     "link budget": ("rsrp", "snr", "sinr", "sinr full", "rate", "mean rate", "mean sinr", "share"),
-    "load": ("load", "wanted", "load logit", "users", "users of cell", "offered", "bursts"),
+    "load": ("load", "wanted", "load logit", "users", "users of cell", "offered", "bursts", "activity",
+        "packets", "delay", "alone"),
     "other links": tuple(f"{name} {i}" for i in range(1, 9) for name in ("below", "load")),
     "service": (
         "burst", "bursts a second", "budget", "none", "full_buffer", "ftp3", "constant_rate", "voice", "xr", "web",

@@ -30,6 +30,7 @@ class Shape:
     horizons_s    that it was trained at
     width, layers, attention   of the HGT layers
     hidden        of the heads' trunk
+    dropout       part of the trunk's values that a step of training leaves out
     budget        whether heads start from the link budget; else from 0: the ablation
     """
 
@@ -40,6 +41,7 @@ class Shape:
     attention: int = 4
     hidden: int = 160
     budget: bool = True
+    dropout: float = 0.0
 
 
 class Network(nn.Module):
@@ -61,6 +63,7 @@ class Network(nn.Module):
         self.trunks = nn.ModuleDict({
             kind: nn.Sequential(
                 nn.Linear(width + shape.columns[kind] + context + HORIZON_COLUMNS + 1, shape.hidden), nn.SiLU(),
+                nn.Dropout(shape.dropout),
                 nn.Linear(shape.hidden, shape.hidden), nn.SiLU(),
             )
             for kind in NODES

@@ -54,6 +54,7 @@ class Recipe:
     attention: int = 4
     hidden: int = 160
     budget: bool = True
+    dropout: float = 0.0
     deterministic: bool = False
 
 
@@ -212,7 +213,7 @@ def _total(losses: dict[str, Tensor]) -> Tensor:
 def _shape(examples: Examples, recipe: Recipe) -> Shape:
     return Shape(
         examples.columns(), examples.horizons_s, recipe.width, recipe.layers, recipe.attention, recipe.hidden,
-        recipe.budget,
+        recipe.budget, recipe.dropout,
     )  # fmt: skip
 
 
