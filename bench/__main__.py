@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import fabric, lag, page, report, restart, servers, serving, simulator, twin
+from bench import fabric, lag, page, report, restart, servers, serving, simulator, surrogate, twin
 from bench.process import ROOT
 from bench.report import Section
 
@@ -28,6 +28,7 @@ CHAPTERS: dict[str, Callable[[bool], Section]] = {
     "page": page.section,
     "servers": servers.section,
     "simulator": simulator.section,
+    "surrogate": surrogate.section,
     "serving": serving.section,
 }
 QUICK = ["ingest", "graph", "twin", "lag", "restart"]

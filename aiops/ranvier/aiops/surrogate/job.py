@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ranvier.aiops.surrogate import inspection, model_folder, pictures
-from ranvier.aiops.surrogate.evaluation import Sums, evaluated
-from ranvier.aiops.surrogate.evaluation_tables import page
+from ranvier.aiops.surrogate.evaluation import Sums, crps_ratio, evaluated
+from ranvier.aiops.surrogate.evaluation_tables import QUANTILE_KPIS, page
 from ranvier.aiops.surrogate.examples import Examples
 from ranvier.aiops.surrogate.model_card import card
 from ranvier.aiops.surrogate.predictor import SurrogatePredictor, load_predictor
@@ -90,6 +91,18 @@ def graded(
     return sums, [each.name for each in every], present
 
 
+def scores(
+    sums: Sums, model: str, splits: Sequence[str], horizons: Sequence[str]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Split to horizon to KPI to CRPS over the floor."""
+    return {
+        split: {
+            h: {kpi: crps_ratio(sums, model, split, kpi, h).value for kpi in QUANTILE_KPIS} for h in horizons
+        }
+        for split in splits
+    }
+
+
 def evaluation_pictures(
     sums: Sums, models: Sequence[str], splits: Sequence[str], horizons: Sequence[str]
 ) -> list[Picture]:
@@ -146,6 +159,9 @@ def _graded(
         job.tracker.artifact(path)
     tables = page(sums, names, splits, horizons, f"# Evaluation of {lead}")
     (job.folder / "card" / "evaluation.md").write_text(tables)
+    (job.folder / "card" / "scores.json").write_text(
+        json.dumps(scores(sums, model.name, splits, horizons), indent=1)
+    )
     job.tracker.artifact(job.folder / "card" / "evaluation.md")
     for file in (model_folder.ABOUT, model_folder.WEIGHTS):
         job.tracker.artifact(job.folder / "model" / file)
