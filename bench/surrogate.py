@@ -111,7 +111,7 @@ def section(quick: bool) -> Section:
         "CRPS / floor",
         "worth simulations m*",
         "speed-up",
-        "if all seconds to it were simulated",
+        "with all seconds to it simulated",
     )
     out.tables.append((heads, [[row[name] for name in names] for row in found["worth"]]))
     if not found["worth"]:

@@ -45,6 +45,8 @@ MEMBERS = 40
 """Samples of each node, where samples are scored."""
 AREAS = ("throughput_kbit_s", "prb_percent", "active_users")
 DRAWS = bootstrap.Draws(fewest=4)
+STAYING = ", users that stay"
+"""After a user's KPI: of those alone whose gains are given for every horizon, as they do not move."""
 EDGE_DB = 0.0
 """SINR with all neighbours loaded, below which a user is at the cell's edge."""
 Key = tuple[str, ...]
@@ -68,7 +70,7 @@ def evaluated(
 ) -> Sums:  # fmt: skip
     """Score every deployment of a split, one after the other: memory does not grow with the split.
 
-    Keys  scores   (model, split, KPI, horizon): [1, CRPS, floor, CRPS as samples]
+    Keys  scores   (model, split, KPI, horizon): [1, CRPS, floor, CRPS as samples]; and of a KPI STAYING
           covered  (model, split, stratum, horizon): [runs, inside, oracle's inside], over all KPIs with quantiles;
                    (…, "kpi NAME", horizon) of one
           areas    (model, split, KPI of AREAS, area, horizon): [1, score, floor], area among site, scene, energy
@@ -84,7 +86,7 @@ def evaluated(
         strata = {node: _strata(scene, budget, edges, node) for node in ("cell", "ue")}
         for model in models:
             forecast = model.forecast([scene], outcomes.horizons_s)[0]
-            _score(sums, (model.name, split), forecast, outcomes, strata)
+            _score(sums, (model.name, split), forecast, outcomes, strata, scene.users.speed_m_s == 0)
             _score_areas(sums, (model.name, split), forecast, scene, budget, outcomes)
         if told:
             told(number + 1, len(names), name)
@@ -93,7 +95,7 @@ def evaluated(
 
 def _score(
     sums: Sums, head: Key, forecast: SceneForecast, outcomes: Outcomes,
-    strata: Mapping[str, Mapping[str, NDArray[np.bool_]]],
+    strata: Mapping[str, Mapping[str, NDArray[np.bool_]]], stay: NDArray[np.bool_],
 ) -> None:  # fmt: skip
     inside_by: dict[Key, Floats] = defaultdict(lambda: np.zeros(3))
     for each in KPIS:
@@ -121,6 +123,8 @@ def _score(
         counted = np.stack([known, known & _central(pit), known & _central(own)], axis=-1).sum(axis=2)
         for h, horizon in enumerate(outcomes.horizons_s):
             sums.scores[*head, each.name, f"{horizon:g}"].append(columns[:, h].sum(axis=0))
+            if each.node == "ue":
+                sums.scores[*head, each.name + STAYING, f"{horizon:g}"].append(columns[stay, h].sum(axis=0))
             inside_by[f"kpi {each.name}", f"{horizon:g}"] += counted[:, h].sum(axis=0)
             for stratum, mine in strata[each.node].items():
                 inside_by[stratum, f"{horizon:g}"] += counted[mine, h].sum(axis=0)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ranvier.aiops.surrogate.evaluation import (
     AREAS,
+    STAYING,
     Sums,
     area_ratio,
     brier_skill,
@@ -43,7 +44,11 @@ def shown(found: Interval, digits: int = 2) -> str:
 
 def crps_table(sums: Sums, models: Sequence[str], split: str) -> str:
     """CRPS over the floor, all horizons together, a row for each KPI and a column for each model."""
-    rows = [[kpi, *(shown(mean_ratio(sums, model, split, kpi)) for model in models)] for kpi in QUANTILE_KPIS]
+    staying = [each.name + STAYING for each in KPIS if each.node == "ue" and not each.event]
+    rows = [
+        [kpi, *(shown(mean_ratio(sums, model, split, kpi)) for model in models)]
+        for kpi in [*QUANTILE_KPIS, *staying]
+    ]
     return table(["CRPS / floor", *models], rows)
 
 

@@ -46,7 +46,7 @@ class Recipe:
     batch_scenes: int = 4
     batch_runs: int = 4
     rate: float = 2e-3
-    decay: float = 1e-4
+    decay: float = 1e-2
     clip: float = 1.0
     seed: int = 1
     width: int = 64
@@ -54,7 +54,7 @@ class Recipe:
     attention: int = 4
     hidden: int = 160
     budget: bool = True
-    dropout: float = 0.0
+    dropout: float = 0.1
     deterministic: bool = False
 
 
