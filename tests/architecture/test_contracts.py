@@ -20,6 +20,7 @@ PORTS = {
     "Predictor": "test_predictor.py",
     "Synchroniser": "test_synchroniser.py",
     "ForecastService": "test_forecast_service.py",
+    "Tracker": "test_tracker.py",
 }
 SUPPORTING = {"Consumer"}
 

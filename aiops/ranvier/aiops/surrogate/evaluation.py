@@ -166,7 +166,7 @@ def _ranks(runs: Floats, u: Floats) -> Floats:
     below = np.array([np.searchsorted(row, v, "left") for row, v in zip(flat, values, strict=True)])
     upto = np.array([np.searchsorted(row, v, "right") for row, v in zip(flat, values, strict=True)])
     below, upto = below.reshape(runs.shape), upto.reshape(runs.shape)
-    return np.where(np.isnan(runs), np.nan, (below + u * (upto - below)) / known)
+    return np.where(np.isnan(runs), np.nan, (below + u * (upto - below)) / np.maximum(known, 1))
 
 
 def _central(pit: Floats) -> NDArray[np.bool_]:

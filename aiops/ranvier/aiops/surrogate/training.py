@@ -169,7 +169,8 @@ class _Run:
         torch.save({
             "recipe": asdict(self.recipe), "dataset": about.get("dataset"), "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(), "schedule": self.schedule.state_dict(),
-            "shuffle": self.shuffle.get_state(), "history": asdict(self.history),
+            "shuffle": self.shuffle.get_state(),
+            "random": torch.get_rng_state(), "history": asdict(self.history),
         }, partial)  # fmt: skip
         partial.replace(folder / CHECKPOINT)
         (folder / "history.json").write_text(json.dumps(asdict(self.history), indent=1))
@@ -192,6 +193,7 @@ class _Run:
         self.optimiser.load_state_dict(found["optimiser"])
         self.schedule.load_state_dict(found["schedule"])
         self.shuffle.set_state(found["shuffle"])
+        torch.set_rng_state(found["random"])
         self.history = History(**copy.deepcopy(found["history"]))
 
 

@@ -35,7 +35,7 @@ TINY = recipes.Recipe(
     "tiny", {"train": 3, "validation": 1, "known": 2, "unseen": 1},
     {"train": 3, "validation": 3, "known": 20, "unseen": 20}, horizons_s=(1.0, 60.0), small=True,
 )  # fmt: skip
-RECIPE = Recipe(epochs=3, batch_scenes=2, width=16, attention=2, hidden=24, dropout=0.0, deterministic=True)
+RECIPE = Recipe(epochs=3, batch_scenes=2, width=16, attention=2, hidden=24, deterministic=True)
 ABOUT = {"name": "surrogate", "dataset": "tiny"}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -125,3 +125,16 @@ def test_more_load_next_door_is_never_better() -> None:
     assert (busy.sinr_db >= busy.full_db).all()
     empty = link_budget(plain_scene(gains, offered_bit_s=0.0))
     assert np.array_equal(empty.sinr_db, empty.snr_db)
+
+
+def test_a_small_burst_takes_a_sub_band_of_a_slot_and_a_large_one_its_bits() -> None:
+    """λ_u t_u with t_u = slot · 6 / N_RB for 300 bits, S / r for a megabit; activity and delay follow from them."""
+    for bits, offered in ((300.0, 15e3), (1e6, 2e6)):
+        plain = plain_scene([[-90.0]], offered_bit_s=offered)
+        found = link_budget(replace(plain, users=replace(plain.users, burst_bits=np.array([bits]))))
+        alone_s = max(bits / found.rate_bit_s[0], plain.slot_s * 6 / PRBS)
+        assert found.burst_s[0] == pytest.approx(alone_s)
+        assert found.wanted[0] == pytest.approx(offered / bits * alone_s)
+        queued_s = alone_s / (1 - found.load[0])
+        assert found.activity[0] == pytest.approx(min(offered / bits * (queued_s + 8e-3), 1.0))
+        assert found.delay_s[0] == pytest.approx(queued_s + plain.slot_s / 2)
