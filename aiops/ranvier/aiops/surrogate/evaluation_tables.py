@@ -73,7 +73,8 @@ def coverage_table(sums: Sums, model: str, split: str) -> str:
         found = coverage(sums, model, split, name)
         low, high = OVERALL if name == "all" else STRATUM
         reach = (found.value, found.value) if math.isnan(found.low) else (found.low, found.high)
-        met = "–" if name.startswith("kpi ") else "yes" if reach[0] <= high and reach[1] >= low else "no"
+        aimless = name.startswith("kpi ") or math.isnan(found.value)
+        met = "–" if aimless else "yes" if reach[0] <= high and reach[1] >= low else "no"
         rows.append([name, shown(found, 3), shown(coverage(sums, model, split, name, column=2), 3), met])
     return table(["stratum", "coverage of 80 %", "the oracle's own", "meets the aim"], rows)
 
@@ -113,10 +114,13 @@ def verdict(sums: Sums, model: str, split: str) -> str:
         and (found.low if not math.isnan(found.low) else found.value) <= STRATUM[1]
         and (found.high if not math.isnan(found.high) else found.value) >= STRATUM[0]
     ]  # fmt: skip
+    known = sum(
+        not math.isnan(coverage(sums, model, split, name).value) for name in strata(sums, model, split)[1:]
+    )
     return (
         f"CRPS within {AIM[split]:.2f} of the floor: {len(met)} of {len(ratios)} KPIs"
         f" ({', '.join(met) or 'none'}). Coverage of 80 %: {shown(overall, 3)} overall;"
-        f" {len(inside)} of {len(strata(sums, model, split)) - 1} strata meet [0.75, 0.85]."
+        f" {len(inside)} of {known} strata meet [0.75, 0.85]."
     )
 
 

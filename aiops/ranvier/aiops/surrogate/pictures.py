@@ -14,6 +14,9 @@ from ranvier.dtops.scoring import brier
 from ranvier.dtops.scoring.reliability import LEVELS, one_sided
 from ranvier.dtops.simulator.pictures.figure import Picture
 
+COLOURS = 6
+"""Of a dress; then lines are dashed."""
+
 
 def curves(history: History) -> Picture:
     """Losses by epoch."""
@@ -26,8 +29,9 @@ def curves(history: History) -> Picture:
         axes[0].axvline(history.best + 1, linestyle=":", linewidth=1)
         axes[0].set(title="Loss, mean over KPIs", xlabel="epoch")
         axes[0].legend()
-        for name in history.by_kpi[0]:
-            axes[1].plot(epochs, [each[name] for each in history.by_kpi], label=name, linewidth=1)
+        for i, name in enumerate(history.by_kpi[0]):
+            style = "-" if i < COLOURS else "--"
+            axes[1].plot(epochs, [each[name] for each in history.by_kpi], style, label=name, linewidth=1)
         axes[1].set(title="Validation, by KPI", xlabel="epoch")
         axes[1].legend(fontsize=7, ncols=2)
 
@@ -93,7 +97,8 @@ def ratios(sums: Sums, models: Sequence[str], split: str) -> Picture:
         axes.axvline(AIM[split], linestyle=":", linewidth=1, color="#888888")
         axes.set_yticks(place + 0.4 - height / 2, QUANTILE_KPIS)
         axes.set_xscale("log")
-        ticks = [1, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20, 50]
+        ticks = [1, 1.25, 1.5, 2, 3, 5, 10, 20, 50]
+        axes.set_xlim(0.95, None)
         axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
         axes.minorticks_off()
         axes.set(xlabel="CRPS / oracle floor (log scale)", title=f"{split}: aim {AIM[split]:g}, dotted")
