@@ -93,7 +93,7 @@ def quantiles(kpi: str, found: Marginal) -> Tensor:
 
 def _interpolated(z: Tensor, levels: Tensor, at: Tensor) -> Tensor:
     """The quantile function through (levels, z) at levels `at` (r, q); clamped beyond the outermost."""
-    at = at.clamp(float(levels[0]), float(levels[-1]))
+    at = at.clamp(float(LEVELS[0]), float(LEVELS[-1]))
     place = (torch.searchsorted(levels, at.contiguous(), right=True) - 1).clamp(0, len(levels) - 2)
     share = (at - levels[place]) / (levels[place + 1] - levels[place])
     low, high = z.gather(1, place), z.gather(1, place + 1)

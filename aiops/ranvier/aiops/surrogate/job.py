@@ -14,6 +14,7 @@ from ranvier.aiops.surrogate import inspection, model_folder, pictures
 from ranvier.aiops.surrogate.evaluation import Sums, crps_ratio, evaluated
 from ranvier.aiops.surrogate.evaluation_tables import QUANTILE_KPIS, page
 from ranvier.aiops.surrogate.examples import Examples
+from ranvier.aiops.surrogate.export import PROGRAM, exported
 from ranvier.aiops.surrogate.model_card import card
 from ranvier.aiops.surrogate.predictor import SurrogatePredictor, load_predictor
 from ranvier.aiops.surrogate.rivals import rivals
@@ -163,7 +164,8 @@ def _graded(
         json.dumps(scores(sums, model.name, splits, horizons), indent=1)
     )
     job.tracker.artifact(job.folder / "card" / "evaluation.md")
-    for file in (model_folder.ABOUT, model_folder.WEIGHTS):
+    exported(network, examples.validation[0], job.folder / "model" / PROGRAM)
+    for file in (model_folder.ABOUT, model_folder.WEIGHTS, PROGRAM):
         job.tracker.artifact(job.folder / "model" / file)
 
 

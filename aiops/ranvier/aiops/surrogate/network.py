@@ -1,6 +1,7 @@
 """Rung v0: attention over the scene's graph, then a head for each KPI. Right marginals; no joint structure.
 
     columns ► encoder (by node type) ► HGTConv × L, residual ► [node, its columns, scene's mean, horizon] ► heads
+                                                     and of a cell, the sum over its users ┘
 
 HGT: Hu et al. 2020. L = 0 is an MLP that sees no graph: what the graph is worth is told by the difference.
 """
@@ -20,6 +21,8 @@ from ranvier.aiops.surrogate.heads import Event, EventHead, Marginal, QuantileHe
 from ranvier.dtops.scenes.outcomes import KPIS
 
 HORIZON_COLUMNS = 4
+CROWD = 8.0
+"""Users of a cell, in the order of magnitude: so that sums over them are of the size of the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,17 @@ class Network(nn.Module):
             nn.ModuleDict({kind: nn.LayerNorm(width) for kind in NODES}) for _ in range(shape.layers)
         )
         context = 2 * width if shape.layers else 0
+        crowd = width if shape.layers else 0
+        if crowd:
+            self.crowd = nn.Sequential(
+                nn.Linear(width + shape.columns["ue"], width), nn.SiLU(), nn.Linear(width, width)
+            )
         self.trunks = nn.ModuleDict({
             kind: nn.Sequential(
-                nn.Linear(width + shape.columns[kind] + context + HORIZON_COLUMNS + 1, shape.hidden), nn.SiLU(),
+                nn.Linear(
+                    width + shape.columns[kind] + context + crowd * (kind == "cell") + HORIZON_COLUMNS + 1,
+                    shape.hidden,
+                ), nn.SiLU(),
                 nn.Dropout(shape.dropout),
                 nn.Linear(shape.hidden, shape.hidden), nn.SiLU(),
             )
@@ -105,6 +116,8 @@ class Network(nn.Module):
         parts = [nodes[kind], x]
         if self.shape.layers:
             scene = scene_of(batch, kind)
+            if kind == "cell":
+                parts.append(self._served(batch, nodes["ue"], x.shape[0]))
             parts += [_mean_by(nodes[each], scene_of(batch, each), scenes(batch))[scene] for each in NODES]
         each_node = torch.cat(parts, dim=1)
         many = len(horizons)
@@ -113,9 +126,17 @@ class Network(nn.Module):
             [self.shape.horizons_s[h] for h in horizons], dtype=x.dtype, device=x.device
         ))  # fmt: skip
         rows = torch.cat(
-            [each_node.repeat_interleave(many, dim=0), when.repeat(len(x), 1), far.reshape(-1, 1)], dim=1
+            [each_node.repeat_interleave(many, dim=0), when.repeat(x.shape[0], 1), far.reshape(-1, 1)], dim=1
         )
         return self.trunks[kind](rows)  # type: ignore[no-any-return]
+
+    def _served(self, batch: Any, users: Tensor, cells: int) -> Tensor:
+        """(cells, width): the sum over a cell's users. Attention takes means, and a cell's KPIs are sums."""
+        each = self.crowd(torch.cat([users, batch["ue"].x], dim=1)) / CROWD
+        cell, user = batch["cell", "serves", "ue"].edge_index
+        return torch.zeros(cells, each.shape[1], dtype=each.dtype, device=each.device).index_add(
+            0, cell, each[user]
+        )
 
     def _horizon_columns(self, horizons: Sequence[int], like: Tensor) -> Tensor:
         """(H, HORIZON_COLUMNS): which of the horizons, at most three, and its logarithm."""
@@ -129,7 +150,7 @@ class Network(nn.Module):
 def scene_of(batch: Any, kind: str) -> Tensor:
     """(n,) to which scene of the batch each node belongs; a scene alone is scene 0."""
     found = getattr(batch[kind], "batch", None)
-    return found if found is not None else torch.zeros(len(batch[kind].x), dtype=torch.int64)
+    return found if found is not None else torch.zeros(batch[kind].x.shape[0], dtype=torch.int64)
 
 
 def scenes(batch: Any) -> int:
