@@ -14,9 +14,11 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
@@ -50,7 +52,8 @@ class ServiceSocket:
         with os.fdopen(os.open(runfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(about, file)
         self._open, self._lock, self._closing = set[Connection](), threading.Lock(), threading.Event()
-        threading.Thread(target=self._accept, name="ranvier-serve", daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, name="ranvier-serve", daemon=True)
+        self._accepting.start()
 
     def close(self) -> None:
         """Take no more asks, and end the connections; what is under way there is lost, and answered elsewhere."""
@@ -59,6 +62,10 @@ class ServiceSocket:
         with self._lock:
             for connection in self._open:
                 connection.close()
+        # Closing does not end an accept that waits: a caller without a key does.
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(str(self._folder / "socket"))
+        self._accepting.join(timeout=2)
         self._listener.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
