@@ -75,6 +75,8 @@ class Follower:
         self._known_at_ns = -1
         self._reporting: frozenset[str] = frozenset()
         self._snapshot: Snapshot | None = None
+        self._settled_ns: int | None = None
+        self._catching_up = False
 
     def apart(self, whose: Whose) -> Follower:
         """Another follower of the same kind, at its beginning; it scores nothing."""
@@ -83,12 +85,13 @@ class Follower:
         )  # fmt: skip
 
     def topology_changed(self) -> None:
-        """Have the graph read again with the next step."""
-        self._snapshot = None
+        """Have the graph read again, with each step up to the first that ends after what changed."""
+        self._snapshot = self._settled_ns = None
 
     def catch_up(self, from_ns: int, now_ns: int) -> None:
         """Take in the past from `from_ns` that the stores hold already; nothing is forecast of it."""
         step_ns = self.pace.step_ns
+        self._catching_up = True  # one reading of the graph does for the past
         as_of_ns, end_ns = max(from_ns, 0) // step_ns * step_ns, now_ns // step_ns * step_ns
         while as_of_ns < end_ns:
             before_ns, as_of_ns = as_of_ns, min(as_of_ns + CATCH_UP_STEPS * step_ns, end_ns)
@@ -97,6 +100,8 @@ class Follower:
             if self._scorer is not None:
                 self.scored += self._scorer.score(frame, as_of_ns, now_ns)
         self._known_at_ns = now_ns
+        self._catching_up = False
+        self.topology_changed()
 
     def step(self, now_ns: int, clock_ns: Clock | None = None) -> bool:
         """Move on if a step closes at `now_ns`; whether it did.
@@ -146,7 +151,12 @@ class Follower:
     def _update(self, frame: SeriesFrame, as_of_ns: int, now_ns: int) -> None:
         if self._snapshot is None:
             self._snapshot = self._stores.graph.snapshot(*self.whose, as_of_ns, now_ns)
+            self._settled_ns = now_ns if self._settled_ns is None else self._settled_ns
         self.state = self._synchroniser.update(self.state, frame, self._snapshot, as_of_ns, now_ns)
+        if self._settled_ns is not None and as_of_ns >= self._settled_ns:
+            self._settled_ns = None  # nothing known then is valid only later
+        elif self._settled_ns is not None and not self._catching_up:
+            self._snapshot = None
 
     def _read(self, from_ns: int, to_ns: int, now_ns: int, recorded_after_ns: int) -> SeriesFrame:
         query = SeriesQuery(
