@@ -50,14 +50,14 @@ class DuckdbSeries:
         """
         with self._writing:
             merged = {**self._offsets, **(offsets or {})}
-            with connection.transaction(self._writer):
-                try:
+            try:
+                with connection.transaction(self._writer):
                     written = self._write(reports, recorded_at_ns)
                     if offsets:
                         self._store_offsets(merged)
-                except BaseException:
-                    self._index.forget_fresh()
-                    raise
+            except BaseException:  # a commit may fail too, as on a full disk
+                self._index.forget_fresh()
+                raise
             self._index.settle()
             self._sequence += written
             self._offsets = merged

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from ranvier.fabric.measurement import MeasurementReport
 from ranvier.fabric.ports import SeriesQuery
-from ranvier.fabric.series import selection
+from ranvier.fabric.series import connection, selection
 from ranvier.fabric.series.duckdb import DuckdbSeries
 from ranvier.fabric.series.intern import SeriesIndex
 from ranvier.ontology.errors import StoreBusy, StoreError
@@ -80,6 +81,34 @@ def test_series_numbers_hold_when_the_cache_forgets_them(
     assert len(frame) == 50
     assert frame.object_ids.tolist() == [f"Cell={cell}" for cell in range(10) for _ in range(5)]
     store.close()
+
+
+def test_series_whose_commit_failed_are_not_taken_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: the numbers of that transaction are given to other series afterwards."""
+    store = DuckdbSeries(tmp_path / "series.duckdb", ONTOLOGY)
+    own = connection.transaction
+
+    @contextmanager
+    def full(writer: Any) -> Iterator[None]:
+        with own(writer):
+            yield
+            raise StoreError("the series store to write", "the disk is full", "make room")
+
+    monkeypatch.setattr(connection, "transaction", full)
+    with pytest.raises(StoreError, match="full"):
+        store.write([report(1, cell=1), report(1, cell=2)], 1)
+    monkeypatch.setattr(connection, "transaction", own)
+    store.write([report(2, cell=3)], 2)
+    store.write([report(1, cell=1), report(1, cell=2)], 3)
+    again = DuckdbSeries(tmp_path / "copy.duckdb", ONTOLOGY)
+    again.write([report(2, cell=3), report(1, cell=1), report(1, cell=2)], 3)
+    one, other = store.read(SeriesQuery()), again.read(SeriesQuery())
+    assert one.object_ids.tolist() == other.object_ids.tolist()
+    assert one.values.tolist() == other.values.tolist()
+    store.close()
+    again.close()
 
 
 def test_a_read_of_a_window_scans_its_own_row_groups_only(tmp_path: Path) -> None:
