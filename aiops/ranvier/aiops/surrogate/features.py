@@ -133,7 +133,7 @@ def _of_users(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
     cell = np.where(has, links.cell[link] if len(links) else 0, 0)
 
     def of_link(column: NDArray[Any]) -> Floats:
-        return np.asarray(np.where(has, column[link], np.nan), dtype=float)
+        return np.asarray(np.where(has, column[link] if len(links) else np.nan, np.nan), dtype=float)
 
     load_ = budget.load[cell]
     found: dict[str, Floats] = {

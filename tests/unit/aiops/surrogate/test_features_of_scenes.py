@@ -189,3 +189,12 @@ def test_a_batch_is_its_scenes_side_by_side(scenes: list[Scene]) -> None:
     assert both["ue"].num_nodes == sum(len(each.users) for each in scenes[:2])
     cell, user = both["cell", "serves", "ue"].edge_index
     assert (both["cell"].batch[cell] == both["ue"].batch[user]).all()
+
+
+def test_a_scene_in_which_nobody_hears_a_cell_has_features_too() -> None:
+    scene = plain_scene([[-90.0]], offered_bit_s=1e6)
+    links = replace(scene.links, **{name: getattr(scene.links, name)[:0] for name in scene.links.__slots__})
+    found = features(replace(scene, links=links))
+    assert len(found.columns["ue"]) == len(scene.users)
+    assert not sum(edge.shape[1] for edge in found.edges.values())
+    assert not found.columns["ue"][:, found.names["ue"].index("served")].any()
