@@ -3,13 +3,15 @@
 rsrp, sinr        dB                    the link budget, with neighbours as loaded
 throughput        ln(1 + kbit/s)        what is offered, or the user's share of its cell's rate if less
 prb               logit of the part     the load of the coupling
-active users      ln(1 + n)             ρ / (1 − ρ), as of processor sharing
+active users      ln(1 + n)             the parts of the time in which users have data
 delay             ln(0.1 + ms)          a burst's time alone on the cell's mean rate, over 1 − ρ
+
+Each as far as motion leaves it by the horizon (`dispersal`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ranvier.aiops.surrogate.features import logit
+from ranvier.dtops.scenes.dispersal import dispersal
 from ranvier.dtops.scenes.link_budget import FULL_BUFFER, LinkBudget
 from ranvier.dtops.scenes.scene import Scene
 
@@ -61,22 +64,25 @@ LINKS: dict[str, Link] = {
 }  # fmt: skip
 
 
-def bases(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
-    """KPI to (n,): where its head starts from, on the head's scale. Never NaN."""
-    users, links, cells = scene.users, scene.links, scene.cells
-    has = budget.link >= 0
-    cell = np.where(has, links.cell[budget.link] if len(links) else 0, 0)
+def bases(scene: Scene, budget: LinkBudget, horizons_s: Sequence[float]) -> dict[str, Floats]:
+    """KPI to (n, H): where its head starts from at each horizon, on the head's scale. Never NaN."""
+    users = scene.users
+    later = dispersal(scene, budget, horizons_s)
     rate = np.nan_to_num(budget.rate_bit_s, nan=1.0)
-    crowd = np.maximum(budget.users[cell], 1)
+    crowd = np.maximum(budget.users[budget.cell], 1)
     wanted = np.where(users.service == FULL_BUFFER, rate / crowd, users.offered_bit_s)
-    over = np.maximum(budget.wanted[cell], 1.0)
-    share = np.where(has, np.minimum(wanted / over, rate), 0.0)
-    active = np.bincount(cell, np.where(has, budget.activity, 0.0), len(cells))
+    over = np.maximum(later.load, 1.0)
+    # Of those that move, the cell is any: the more likely by how many it serves.
+    anywhere = (
+        later.share @ over / max(later.share.sum(), 1e-9) if later.share.any() else np.ones(over.shape[1])
+    )
+    over = np.where((users.speed_m_s > 0)[:, None], np.sqrt(over[budget.cell] * anywhere), over[budget.cell])
+    share = np.where(budget.served[:, None], np.minimum(wanted[:, None] / over, rate[:, None]), 0.0)
     return {
-        "rsrp_dbm": np.nan_to_num(budget.rsrp_dbm, nan=-125.0),
-        "sinr_db": np.nan_to_num(budget.sinr_db, nan=-10.0),
+        "rsrp_dbm": np.nan_to_num(later.rsrp_dbm, nan=-125.0),
+        "sinr_db": np.nan_to_num(later.sinr_db, nan=-10.0),
         "throughput_kbit_s": np.log1p(share / 1e3),
-        "prb_percent": logit(budget.load, LEAST_PART),
-        "active_users": np.log1p(active),
-        "rlc_delay_ms": np.log(np.minimum(1e3 * budget.delay_s, 2e3) + LEAST_MS),
+        "prb_percent": logit(later.load, LEAST_PART),
+        "active_users": np.log1p(later.activity),
+        "rlc_delay_ms": np.log(np.minimum(1e3 * later.delay_s, 2e3) + LEAST_MS),
     }

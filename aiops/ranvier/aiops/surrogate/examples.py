@@ -36,15 +36,16 @@ class Examples:
             )
         found = {split: [features(each.scene) for each in examples] for split, examples in read.items()}
         scaling = Scaling.fitted(found["train"])
+        horizons_s = read["train"][0].outcomes.horizons_s
         made = {
             split: [
-                with_outcomes(graph(example.scene, scaling, each), example.outcomes)
+                with_outcomes(graph(example.scene, scaling, horizons_s, each), example.outcomes)
                 for example, each in zip(read[split], found[split], strict=True)
             ]
             for split in read
         }
         units = Units.of(example.outcomes for example in read["train"])
-        return cls(made["train"], made["validation"], scaling, units, read["train"][0].outcomes.horizons_s)
+        return cls(made["train"], made["validation"], scaling, units, horizons_s)
 
     def columns(self) -> dict[str, int]:
         """Node type to how many columns it has."""

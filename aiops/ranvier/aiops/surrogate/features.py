@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ranvier.dtops.scenes.dispersal import dispersal, site_spacing_m
 from ranvier.dtops.scenes.link_budget import LinkBudget, link_budget
 from ranvier.dtops.scenes.scene import Scene
 from ranvier.dtops.simulator.layout import SCHEDULERS
@@ -34,6 +34,8 @@ STRONGEST = 8
 INTERFERERS = 4
 """That have an edge to a user; `NEIGHBOURS` to a cell."""
 NEIGHBOURS = 6
+LATER_S = (60.0, 900.0)
+"""After which what a cell will serve is among its columns."""
 FAR_DB = 40.0
 """What stands for a link that is not there: so far below the serving cell."""
 
@@ -95,12 +97,10 @@ def encoded(feature: Feature, values: Floats) -> dict[str, Floats]:
 
 
 def _of_cells(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
-    cells, link = scene.cells, budget.link
-    has = link >= 0
-    cell = np.where(has, scene.links.cell[link] if len(scene.links) else 0, 0)
+    cells, users = scene.cells, scene.users
     by_cell = {
-        "mean rate": budget.rate_bit_s, "mean sinr": budget.sinr_db, "speed": scene.users.speed_m_s,
-        "burst": np.log1p(scene.users.burst_bits / 1e3),
+        "mean rate": budget.rate_bit_s, "mean sinr": budget.sinr_db, "speed": users.speed_m_s,
+        "burst": np.log1p(users.burst_bits / 1e3),
     }  # fmt: skip
     count = np.maximum(budget.users, 1)
     found = {
@@ -108,33 +108,35 @@ def _of_cells(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
         "prbs": np.log(cells.prbs), "load": budget.load, "wanted": np.log1p(budget.wanted),
         "load logit": logit(budget.load), "users": np.log1p(budget.users),
         "offered": np.log1p(budget.offered_bit_s / 1e3),
-        "activity": np.log1p(np.bincount(cell, np.where(has, budget.activity, 0.0), len(cells))),
-        "packets": np.log1p(np.bincount(cell, np.where(has, budget.bursts_s, 0.0), len(cells))),
+        "activity": np.log1p(budget.by_cell(budget.activity)),
+        "packets": np.log1p(budget.by_cell(budget.bursts_s)),
         "delay": np.log(1e3 * budget.delay_s + 0.1),
     }  # fmt: skip
+    later = dispersal(scene, budget, LATER_S)
+    found["share of anybody"] = np.log(np.maximum(later.share * len(cells), 1e-2))
+    for i, h in enumerate(LATER_S):
+        found[f"load logit after {h:g} s"] = logit(later.load[:, i])
+        found[f"activity after {h:g} s"] = np.log1p(later.activity[:, i])
+    stays = users.speed_m_s == 0
+    busy = budget.bursts_s * budget.burst_s
+    found["load of who stays"] = logit(budget.by_cell(busy * stays))
+    found["spread of load"] = np.log(np.sqrt(budget.by_cell(budget.bursts_s * budget.burst_s**2)) + 1e-3)
     for name, values in by_cell.items():
-        total = np.bincount(cell, np.where(has, np.nan_to_num(values), 0.0), len(cells))
+        total = budget.by_cell(values)
         found[name] = np.log1p(total / count) if name == "mean rate" else total / count
     for i, name in enumerate(SERVICES):
-        asks = has & (scene.users.service == i)
-        found[f"users of {name}"] = np.log1p(np.bincount(cell, asks, len(cells)))
+        found[f"users of {name}"] = np.log1p(budget.by_cell((users.service == i).astype(float)))
     for i, scheduler in enumerate(SCHEDULERS):
         found[scheduler] = (cells.scheduler == i).astype(float)
-    squares = np.bincount(
-        cell, np.where(has, scene.users.burst_bits * scene.users.offered_bit_s, 0.0), len(cells)
-    )
+    squares = budget.by_cell(users.burst_bits * users.offered_bit_s)
     found["bursts"] = np.log1p(squares / np.maximum(budget.offered_bit_s, 1.0) / 1e3)
     return {name: np.asarray(values, dtype=float) for name, values in found.items()}
 
 
 def _of_users(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
-    users, links, link = scene.users, scene.links, budget.link
-    has = link >= 0
-    cell = np.where(has, links.cell[link] if len(links) else 0, 0)
-
-    def of_link(column: NDArray[Any]) -> Floats:
-        return np.asarray(np.where(has, column[link] if len(links) else np.nan, np.nan), dtype=float)
-
+    users, links, has, cell = scene.users, scene.links, budget.served, budget.cell
+    of_link = budget.of_link
+    later = dispersal(scene, budget, LATER_S[-1:])
     load_ = budget.load[cell]
     found: dict[str, Floats] = {
         "rsrp": budget.rsrp_dbm, "snr": budget.snr_db, "sinr": budget.sinr_db, "sinr full": budget.full_db,
@@ -153,7 +155,8 @@ def _of_users(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
         "los": of_link(links.los), "k factor": of_link(links.k_factor_db),
         "log spread": np.log10(np.maximum(of_link(links.spread_s), 1e-9)),
         "distance": np.log10(np.maximum(of_link(links.distance_m), 1.0)),
-        "sites apart": np.log10(np.maximum(_spacing(scene), 1.0)) * np.ones(len(users)),
+        "sites apart": np.log10(np.maximum(site_spacing_m(scene), 1.0)) * np.ones(len(users)),
+        "rsrp far away": later.rsrp_dbm[:, 0], "sinr far away": later.sinr_db[:, 0],
     }  # fmt: skip
     for i, name in enumerate(SERVICES):
         found[name] = (users.service == i).astype(float)
@@ -220,16 +223,6 @@ def _adjacent(scene: Scene, budget: LinkBudget, strong: Ints) -> Ints:
     target = np.broadcast_to(np.arange(count), order.shape)
     kept = pairs[order, target] > 0
     return np.stack([order[kept], target[kept]])
-
-
-def _spacing(scene: Scene) -> float:
-    """Mean distance to the nearest other site, metres; 0 with one site."""
-    place = np.unique(np.stack([scene.cells.x_m, scene.cells.y_m], axis=1), axis=0)
-    if len(place) < 2:
-        return 0.0
-    apart = np.hypot(*(place[:, None] - place).transpose(2, 0, 1))
-    np.fill_diagonal(apart, np.inf)
-    return float(apart.min(axis=1).mean())
 
 
 def logit(share: Floats, least: float = 1e-3) -> Floats:

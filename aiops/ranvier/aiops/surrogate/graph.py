@@ -25,15 +25,17 @@ def relations() -> list[tuple[str, str, str]]:
     return [*EDGES, *back]
 
 
-def graph(scene: Scene, scaling: Scaling, found: Features | None = None) -> HeteroData:
-    """A scene as tensors: `x` scaled columns, `base.KPI` where heads start, `speed` of users, and edges."""
+def graph(
+    scene: Scene, scaling: Scaling, horizons_s: Sequence[float], found: Features | None = None
+) -> HeteroData:
+    """A scene as tensors: `x` scaled columns, `base_KPI` (n, H) where heads start, `speed` of users, and edges."""
     from torch_geometric.data import HeteroData
 
     found = found or features(scene)
     made = HeteroData()
     for kind, columns in scaling.applied(found).items():
         made[kind].x = torch.from_numpy(columns)
-    for name, values in bases(scene, found.budget).items():
+    for name, values in bases(scene, found.budget, horizons_s).items():
         made[_node(name)][f"base_{name}"] = torch.from_numpy(values.astype("float32"))
     made["ue"].speed = torch.from_numpy(scene.users.speed_m_s.astype("float32"))
     made["cell"].speed = torch.zeros(len(scene.cells))

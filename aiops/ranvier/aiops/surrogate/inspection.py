@@ -27,9 +27,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "on", "offset", "omni", "prbs", "offset 1",
     ),
     "scheduler": ("round_robin", "proportional_fair", "max_ci", "delay_aware"),
-    "link budget": ("rsrp", "snr", "sinr", "sinr full", "rate", "mean rate", "mean sinr", "share"),
+    "link budget": ("rsrp", "snr", "sinr", "sinr full", "rate", "mean rate", "mean sinr", "share",
+        "rsrp far away", "sinr far away"),
     "load": ("load", "wanted", "load logit", "users", "users of cell", "offered", "bursts", "activity",
-        "packets", "delay", "alone"),
+        "packets", "delay", "alone", "load of who stays", "spread of load", "share of anybody",
+        *(f"{name} after {h} s" for name in ("load logit", "activity") for h in (60, 900))),
     "other links": tuple(f"{name} {i}" for i in range(1, 9) for name in ("below", "load")),
     "service": (
         "burst", "bursts a second", "budget", "none", "full_buffer", "ftp3", "constant_rate", "voice", "xr", "web",
@@ -81,7 +83,7 @@ def noise(
     for kind, disturbed in NOISES.items():
         rng = np.random.default_rng(seed)
         made = [
-            with_outcomes(graph(disturbed(scene, rng), examples.scaling), outcomes)
+            with_outcomes(graph(disturbed(scene, rng), examples.scaling, examples.horizons_s), outcomes)
             for scene, outcomes in dataset.of("validation")
         ]
         found[kind] = _mean(validated(network, replace(examples, validation=made), recipe)) / whole

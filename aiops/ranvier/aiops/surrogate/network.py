@@ -95,7 +95,7 @@ class Network(nn.Module):
             if each.event:
                 found[each.name] = head(row)
             else:
-                base = batch[each.node][f"base_{each.name}"].repeat_interleave(len(horizons))
+                base = batch[each.node][f"base_{each.name}"][:, list(horizons)].reshape(-1)
                 found[each.name] = head(row, base if self.shape.budget else torch.zeros_like(base))
         return found
 

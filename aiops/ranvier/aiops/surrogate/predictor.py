@@ -67,7 +67,7 @@ class SurrogatePredictor:
     def _pass(
         self, scenes: Sequence[Scene], chosen: list[int], horizons_s: tuple[float, ...]
     ) -> list[SceneForecast]:
-        made = [graph(scene, self._scaling) for scene in scenes]
+        made = [graph(scene, self._scaling, self.horizons_s) for scene in scenes]
         with self._lock, torch.inference_mode():
             found = self._network(made[0] if len(made) == 1 else batched(made), chosen)
             q: dict[str, Any] = {}

@@ -31,7 +31,7 @@ BINS = 10
 FEWEST = 40
 """Outcomes in a group, below which it takes the quantiles of all."""
 Grouping = Callable[[Scene, str, Floats], Ints]
-"""Scene, KPI and base (n,) to the group (n,) of each node."""
+"""Scene, KPI and base (n, H) to the group (n, H) of each node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +63,17 @@ class Grouped:
         return mean_scores(forecast, outcomes)
 
     def _one(self, scene: Scene, at: list[int], horizons_s: tuple[float, ...]) -> SceneForecast:
-        found = bases(scene, link_budget(scene))
+        found = bases(scene, link_budget(scene), horizons_s)
         quantiles, probability = {}, {}
         for each in KPIS:
-            base = found.get(each.name, np.zeros(_count(scene, each.node)))
+            base = found.get(each.name, np.zeros((_count(scene, each.node), len(at))))
             group = self.group(scene, each.name, base)
             if each.event:
-                probability[each.name] = self.rates[each.name][at][:, group].T
+                probability[each.name] = self.rates[each.name][at, group]
                 continue
-            values = self.tables[each.name][at][:, group].transpose(1, 0, 2)
+            values = self.tables[each.name][at, group]
             if self.residual:
-                z = torch.from_numpy(values + base[:, None, None])
-                values = LINKS[each.name].back(z).numpy()
+                values = LINKS[each.name].back(torch.from_numpy(values + base[..., None])).numpy()
             quantiles[each.name] = values
         return SceneForecast(
             self.name, self.version, horizons_s, LEVELS, quantiles, probability, dict(probability)
@@ -84,78 +83,77 @@ class Grouped:
 def rivals(train: Iterable[Example]) -> list[Grouped]:
     """The three, fitted on the train split."""
     examples = list(train)
-    edges = _edges(examples)
+    based = [bases(each.scene, link_budget(each.scene), each.outcomes.horizons_s) for each in examples]
     return [
-        _fitted(
-            "climatology", examples, lambda _scene, _kpi, base: np.zeros(len(base), dtype=np.int64), False
-        ),
-        _fitted("statistical", examples, _by_base(edges), False),
-        _fitted(
-            "link budget", examples, lambda _scene, _kpi, base: np.zeros(len(base), dtype=np.int64), True
-        ),
+        _fitted("climatology", examples, based, _of_one_kind, False),
+        _fitted("statistical", examples, based, _by_base(_edges(based)), False),
+        _fitted("link budget", examples, based, _of_one_kind, True),
     ]
+
+
+def _of_one_kind(_scene: Scene, _kpi: str, base: Floats) -> Ints:
+    return np.zeros(base.shape, dtype=np.int64)
 
 
 def _by_base(edges: Mapping[str, Floats]) -> Grouping:
     def group(scene: Scene, kpi: str, base: Floats) -> Ints:
-        found = np.searchsorted(edges[kpi], base) if kpi in edges else np.zeros(len(base), dtype=np.int64)
+        found = np.searchsorted(edges[kpi], base) if kpi in edges else np.zeros(base.shape, dtype=np.int64)
         if KPI[kpi].node == "ue":
             speed = np.digitize(scene.users.speed_m_s, [1e-9, 2.0, 15.0, 40.0])
-            found = found + (BINS + 1) * speed
+            found = found + (BINS + 1) * speed[:, None]
         return np.asarray(found, dtype=np.int64)
 
     return group
 
 
-def _edges(examples: list[Example]) -> dict[str, Floats]:
+def _edges(based: list[dict[str, Floats]]) -> dict[str, Floats]:
     """KPI to the nine values between tenths of its bases."""
-    drawn: dict[str, list[Floats]] = {}
-    for example in examples:
-        for name, base in bases(example.scene, link_budget(example.scene)).items():
-            drawn.setdefault(name, []).append(base)
-    return {k: np.unique(np.quantile(np.concatenate(v), np.arange(1, BINS) / BINS)) for k, v in drawn.items()}
+    return {
+        k: np.unique(
+            np.quantile(np.concatenate([each[k].ravel() for each in based]), np.arange(1, BINS) / BINS)
+        )
+        for k in based[0]
+    }
 
 
-def _fitted(name: str, examples: list[Example], group: Grouping, residual: bool) -> Grouped:
+def _fitted(
+    name: str, examples: list[Example], based: list[dict[str, Floats]], group: Grouping, residual: bool
+) -> Grouped:
     horizons = examples[0].outcomes.horizons_s
     tables, rates = {}, {}
     for each in KPIS:
         values, groups = [], []
-        for example in examples:
-            base = bases(example.scene, link_budget(example.scene)).get(
-                each.name, np.zeros(_count(example.scene, each.node))
-            )
+        for example, found in zip(examples, based, strict=True):
+            base = found.get(each.name, np.zeros((_count(example.scene, each.node), len(horizons))))
             y = example.outcomes.values[each.name].astype(np.float64)
             if residual and not each.event:
-                y = LINKS[each.name].to(torch.from_numpy(y)).numpy() - base[:, None, None]
+                y = LINKS[each.name].to(torch.from_numpy(y)).numpy() - base[..., None]
             values.append(y.transpose(1, 0, 2).reshape(len(horizons), -1))
-            groups.append(np.repeat(group(example.scene, each.name, base), y.shape[2]))
-        y, of = np.concatenate(values, axis=1), np.concatenate(groups)
+            groups.append(np.repeat(group(example.scene, each.name, base).T, y.shape[2], axis=1))
+        y, of = np.concatenate(values, axis=1), np.concatenate(groups, axis=1)
         if each.event:
-            rates[each.name] = _means(y > 0, of)
+            rates[each.name] = np.stack([_means(*row) for row in zip(y > 0, of, strict=True)])
         else:
-            tables[each.name] = _quantiles(y, of)
+            tables[each.name] = np.stack([_quantiles(*row) for row in zip(y, of, strict=True)])
     return Grouped(name, horizons, tables, rates, group, residual)
 
 
 def _quantiles(y: Floats, of: Ints) -> Floats:
-    """(H, groups, q); a group with too few outcomes has the quantiles of all."""
-    whole = sample_quantiles(y, LEVELS, HAZEN)
-    found = np.repeat(whole[:, None], MOST_GROUPS, axis=1)
+    """(groups, q) of outcomes (N,) in groups (N,); a group with too few has the quantiles of all."""
+    found = np.repeat(sample_quantiles(y, LEVELS, HAZEN)[None], MOST_GROUPS, axis=0)
     for group in np.unique(of):
-        mine = y[:, of == group]
-        enough = np.isfinite(mine).sum(axis=1) >= FEWEST
-        if enough.any():
-            found[enough, group] = sample_quantiles(mine[enough], LEVELS, HAZEN)
+        mine = y[of == group]
+        if np.isfinite(mine).sum() >= FEWEST:
+            found[group] = sample_quantiles(mine, LEVELS, HAZEN)
     return found
 
 
 def _means(y: NDArray[np.bool_], of: Ints) -> Floats:
-    found = np.repeat(y.mean(axis=1)[:, None], MOST_GROUPS, axis=1)
+    found = np.full(MOST_GROUPS, y.mean())
     for group in np.unique(of):
-        mine = y[:, of == group]
-        if mine.shape[1] >= FEWEST:
-            found[:, group] = mine.mean(axis=1)
+        mine = y[of == group]
+        if len(mine) >= FEWEST:
+            found[group] = mine.mean()
     return found
 
 

@@ -29,7 +29,7 @@ from ranvier.dtops.simulator.seeds import Seeds
 
 Split = Literal["train", "validation", "known", "unseen"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "known", "unseen")
-VERSION = 1
+VERSION = 2
 """Changes whenever the same recipe would draw other deployments or outcomes."""
 BIT_S_PER_HZ = 1.5
 """What a loaded cell delivers, to express load as a part of what it can carry."""
@@ -69,8 +69,8 @@ class Recipe:
 
 RECIPES = {
     "standard": Recipe(
-        "standard", {"train": 192, "validation": 18, "known": 30, "unseen": 15},
-        {"train": 8, "validation": 10, "known": 20, "unseen": 20},
+        "standard", {"train": 384, "validation": 18, "known": 30, "unseen": 15},
+        {"train": 4, "validation": 10, "known": 20, "unseen": 20},
     ),
     "small": Recipe(
         "small", {"train": 12, "validation": 4, "known": 4, "unseen": 4},

@@ -2,7 +2,8 @@
 
 For each horizon h the run begins `WARM_S` before the period that ends at h, with users where their motion has
 brought them by then, and empty queues; in the time between, only motion is worked out. So 900 s cost as much as
-one. Runs are the realisations of one batch, each with a seed of its own.
+one. Runs are the realisations of one batch, each with a seed of its own. Where a user goes, the channel is drawn
+by the run from what the scene leaves open.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ranvier.dtops.simulator import radio
 from ranvier.dtops.simulator.kpis import kpis
 from ranvier.dtops.simulator.link_gains import GainSource
 from ranvier.dtops.simulator.population import Population
+from ranvier.dtops.simulator.propagation.conditional_gains import ConditionalGains
 from ranvier.dtops.simulator.seeds import Seeds
 from ranvier.dtops.simulator.simulator import Simulator
 
@@ -46,10 +48,12 @@ def _at(
     """KPI to (n, m) in the period that ends at the horizon."""
     many = len(run_seeds)
     seeds = Seeds.of([deployment.scene_seed] * many, list(run_seeds))
-    people = _repeated(deployment, many)
+    people, layout = _repeated(deployment, many), deployment.layout
+    if source is None:
+        source = ConditionalGains(seeds, people, layout, deployment.scenario.site_correlation)
     run = Simulator(
-        deployment.scenario, seeds, population=people, source=source, threads=threads,
-        layout=deployment.layout, motion_ahead_s=horizon_s - PERIOD_S - warm_s,
+        deployment.scenario, seeds, population=people, source=source, threads=threads, layout=layout,
+        motion_ahead_s=horizon_s - PERIOD_S - warm_s,
     )  # fmt: skip
     state = run.start()
     for _ in run.blocks(state, round(warm_s / run.carrier.slot_s)):

@@ -15,7 +15,7 @@ from ranvier.aiops.surrogate.graph import graph
 from ranvier.aiops.surrogate.network import Network, Shape
 from ranvier.aiops.surrogate.scaling import Scaling
 from ranvier.dtops.scenes.drawn import drawn
-from ranvier.dtops.scenes.outcomes import KPIS
+from ranvier.dtops.scenes.outcomes import HORIZONS_S, KPIS
 from ranvier.dtops.scenes.recipe import RECIPES, deployment
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("surrogate")]
@@ -25,7 +25,7 @@ def test_an_exported_program_is_the_network_whatever_the_scene(tmp_path: Path) -
     scenes = [drawn(deployment(RECIPES["small"], "train", number)) for number in (0, 1, 4)]
     found = [features(scene) for scene in scenes]
     scaling = Scaling.fitted(found)
-    graphs = [graph(scene, scaling, each) for scene, each in zip(scenes, found, strict=True)]
+    graphs = [graph(scene, scaling, HORIZONS_S, each) for scene, each in zip(scenes, found, strict=True)]
     assert len({(len(scene.cells), len(scene.users)) for scene in scenes}) == 3
     torch.manual_seed(1)
     columns = {kind: graphs[0][kind].x.shape[1] for kind in ("cell", "ue")}

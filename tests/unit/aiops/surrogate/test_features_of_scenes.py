@@ -12,7 +12,7 @@ from ranvier.aiops.surrogate.features import EDGES, NEIGHBOURS, Features, encode
 from ranvier.aiops.surrogate.graph import batched, graph, relations, with_outcomes
 from ranvier.aiops.surrogate.scaling import FAR, Scaling
 from ranvier.dtops.scenes.drawn import drawn
-from ranvier.dtops.scenes.outcomes import KPIS, Outcomes
+from ranvier.dtops.scenes.outcomes import HORIZONS_S, KPIS, Outcomes
 from ranvier.dtops.scenes.recipe import RECIPES, deployment
 from ranvier.dtops.scenes.scene import CellColumns, Scene
 from ranvier.ontology.errors import InputError
@@ -168,7 +168,7 @@ def test_no_scenes_and_other_columns_are_refused(scenes: list[Scene]) -> None:
 # ---------------------------------------------------------------- the graph
 def test_the_graph_has_both_ways_and_a_base_for_each_head(scenes: list[Scene]) -> None:
     scaling = Scaling.fitted([features(each) for each in scenes])
-    made = graph(scenes[0], scaling)
+    made = graph(scenes[0], scaling, HORIZONS_S)
     assert set(made.edge_types) == set(relations())
     assert (
         made["cell", "serves", "ue"].edge_index.flip(0) == made["ue", "rev_serves", "cell"].edge_index
@@ -177,7 +177,7 @@ def test_the_graph_has_both_ways_and_a_base_for_each_head(scenes: list[Scene]) -
         if not each.event:
             base = made[each.node][f"base_{each.name}"]
             assert base.isfinite().all()
-            assert len(base) == made[each.node].num_nodes
+            assert base.shape == (made[each.node].num_nodes, len(HORIZONS_S))
     size = {"cell": len(scenes[0].cells), "ue": len(scenes[0].users)}
     outcomes = Outcomes((1.0,), {k.name: np.zeros((size[k.node], 1, 2), dtype=np.float32) for k in KPIS})
     assert with_outcomes(made, outcomes)["ue"].y_sinr_db.shape == (size["ue"], 1, 2)
@@ -185,7 +185,7 @@ def test_the_graph_has_both_ways_and_a_base_for_each_head(scenes: list[Scene]) -
 
 def test_a_batch_is_its_scenes_side_by_side(scenes: list[Scene]) -> None:
     scaling = Scaling.fitted([features(each) for each in scenes])
-    both = batched([graph(each, scaling) for each in scenes[:2]])
+    both = batched([graph(each, scaling, HORIZONS_S) for each in scenes[:2]])
     assert both["ue"].num_nodes == sum(len(each.users) for each in scenes[:2])
     cell, user = both["cell", "serves", "ue"].edge_index
     assert (both["cell"].batch[cell] == both["ue"].batch[user]).all()

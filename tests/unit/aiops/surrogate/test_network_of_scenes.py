@@ -74,7 +74,7 @@ def rows(scenes: list[Scene], which: int, kpi: str) -> slice:
 def test_a_scene_alone_is_what_it_is_in_a_batch(
     network: Network, scenes: list[Scene], scaling: Scaling
 ) -> None:
-    made = [graph(each, scaling) for each in scenes]
+    made = [graph(each, scaling, HORIZONS_S) for each in scenes]
     together = said(network, batched(made))
     for i, each in enumerate(made):
         for name, alone in said(network, each).items():
@@ -85,7 +85,7 @@ def test_in_float32_it_is_so_within_its_rounding(
     network: Network, scenes: list[Scene], scaling: Scaling
 ) -> None:
     """Alone and in a batch each are as far from float64 as rounding takes them: the bound is twice that, and 2×."""
-    made = [graph(each, scaling) for each in scenes]
+    made = [graph(each, scaling, HORIZONS_S) for each in scenes]
     single = {
         name: said(network, made[0], dtype) for name, dtype in (("32", torch.float32), ("64", torch.float64))
     }
@@ -102,8 +102,8 @@ def test_labels_do_not_matter(network: Network, scenes: list[Scene], scaling: Sc
     cells, users = rng.permutation(len(scene.cells)), rng.permutation(len(scene.users))
     found, again = features(scene), features(relabelled(scene, cells, users))
     again.edges[EDGES[2]] = np.argsort(cells)[found.edges[EDGES[2]]]
-    one = said(network, graph(scene, scaling, found))
-    two = said(network, graph(relabelled(scene, cells, users), scaling, again))
+    one = said(network, graph(scene, scaling, HORIZONS_S, found))
+    two = said(network, graph(relabelled(scene, cells, users), scaling, HORIZONS_S, again))
     for name, values in one.items():
         order = cells if KPI[name].node == "cell" else users
         by_node = values.reshape(len(order), len(HORIZONS_S), -1)[order]
@@ -115,7 +115,7 @@ def test_a_network_without_layers_sees_no_graph(scenes: list[Scene], scaling: Sc
     torch.manual_seed(1)
     columns = {kind: len(names) + 1 for kind, names in scaling.names.items()}
     network = Network(Shape(columns, HORIZONS_S, width=16, layers=0, hidden=24)).eval()
-    made = graph(scenes[0], scaling)
+    made = graph(scenes[0], scaling, HORIZONS_S)
     bare = made.clone()
     for edge in bare.edge_types:
         bare[edge].edge_index = bare[edge].edge_index[:, :0]

@@ -67,6 +67,18 @@ class Near(NamedTuple):
 
 def nearest(table: SiteTable, place_m: Tensor) -> Near:
     """The nearest sites of users at `place_m` (n, 2 or 3)."""
+    offset = offsets(table, place_m)
+    users, sites = len(place_m), len(table.position_m)
+    site = torch.arange(sites, device=place_m.device).expand(users, sites)
+    if table.count < sites:
+        least = _square(offset)
+        site = torch.sort(least, dim=1, stable=True).indices[:, : table.count].sort(dim=1).values
+        offset = offset.gather(1, site[..., None].expand(-1, -1, 2))
+    return Near(site, offset, table.height_m[site], table.cells[site])
+
+
+def offsets(table: SiteTable, place_m: Tensor) -> Tensor:
+    """(n, S, 2) from each site, or its nearest image, to users at `place_m` (n, 2 or 3)."""
     straight = place_m[:, None, :2] - table.position_m
     offset, least = straight, _square(straight)
     for image in range(1, len(table.images_m)):
@@ -74,12 +86,7 @@ def nearest(table: SiteTable, place_m: Tensor) -> Near:
         square = _square(moved)
         closer = square < least
         offset, least = torch.where(closer[..., None], moved, offset), torch.where(closer, square, least)
-    users, sites = len(place_m), len(table.position_m)
-    site = torch.arange(sites, device=place_m.device).expand(users, sites)
-    if table.count < sites:
-        site = torch.sort(least, dim=1, stable=True).indices[:, : table.count].sort(dim=1).values
-        offset = offset.gather(1, site[..., None].expand(-1, -1, 2))
-    return Near(site, offset, table.height_m[site], table.cells[site])
+    return offset
 
 
 def _square(offset: Tensor) -> Tensor:

@@ -79,10 +79,9 @@ class StatisticalGains:
 
     def _some(self, layout: Layout, place_m: Tensor, which: Tensor) -> tuple[Tensor, ...]:
         """Columns of LinkGains for n users at `place_m` (n, 3) that are `which` (n, 2)."""
-        snapped = place_m.clone()
-        snapped[:, :2] = torch.floor(place_m[:, :2] / GRID_M) * GRID_M + GRID_M / 2
+        snapped = on_grid(place_m)
         near = nearest(self._table, snapped)
-        user = _Users(self.population, self.seeds, which, layout.environment)
+        user = UserTraits(self.population, self.seeds, which, layout.environment)
         paths = self._paths(near, snapped, user, which)
         los = self._los(near, paths, which)
         state = torch.where(user.indoor[:, None], O2I, torch.where(los, LOS, NLOS))
@@ -98,7 +97,7 @@ class StatisticalGains:
             per_link(los), per_link(spread), per_link(k_factor),
         )  # fmt: skip
 
-    def _paths(self, near: Near, place_m: Tensor, user: _Users, which: Tensor) -> Paths:
+    def _paths(self, near: Near, place_m: Tensor, user: UserTraits, which: Tensor) -> Paths:
         flat = torch.sqrt(near.offset_m[..., 0] ** 2 + near.offset_m[..., 1] ** 2)
         height = place_m[:, 2:3].expand_as(flat)
         rise = near.height_m - height
@@ -113,11 +112,13 @@ class StatisticalGains:
     def _los(self, near: Near, paths: Paths, which: Tensor) -> Tensor:
         if self.line_of_sight is not None:
             return torch.full_like(near.site, int(self.line_of_sight), dtype=torch.bool)
-        field = self._own("line of sight", near, which)
-        level: Tensor = torch.special.ndtr(
-            values(field, near.offset_m[..., 0], near.offset_m[..., 1]).double()
-        )
+        level: Tensor = torch.special.ndtr(self._sight(near, which))
         return level < los_probability(self.layout.environment, paths.distance_out, paths.user_height)
+
+    def _sight(self, near: Near, which: Tensor) -> Tensor:
+        """(n, M) float64, standard normal: there is line of sight where it is low enough."""
+        field = Field(*(part[which[:, 0][:, None], near.site] for part in self._waves["line of sight"]))
+        return values(field, near.offset_m[..., 0], near.offset_m[..., 1]).double()
 
     def _large_scale(
         self, near: Near, place_m: Tensor, state: Tensor, which: Tensor
@@ -158,7 +159,7 @@ class StatisticalGains:
 
     def _cell_gains(
         self, layout: Layout, near: Near, place_m: Tensor, paths: Paths, los: Tensor, shadow: Tensor,
-        user: _Users,
+        user: UserTraits,
     ) -> Tensor:  # fmt: skip
         """(n, M, Q, B) float32: gain of every cell of the near sites; −inf where a site has fewer."""
         cell = near.cells.clamp(min=0)
@@ -202,20 +203,27 @@ class StatisticalGains:
         purpose = streams.purpose("large-scale field")
         device, kind = sites.device, self.layout.environment
         state, parameter = state.to(device), parameter.to(device)
-        own = self.seeds.scene_keys(purpose, sites[None, :, None, None], state, parameter)
-        shared = self.seeds.scene_keys(purpose, (state * 0 + _SHARED)[None], state[None], parameter[None])
-        sight = self.seeds.scene_keys(streams.purpose("line of sight field"), sites[None])
+        own = self._field_keys(purpose, sites[None, :, None, None], state, parameter)
+        shared = self._field_keys(purpose, (state * 0 + _SHARED)[None], state[None], parameter[None])
+        sight = self._field_keys(streams.purpose("line of sight field"), sites[None])
         return {
             "large scale": fields(own, distance.expand(own.shape)),
             "shared": fields(shared, distance.expand(shared.shape)),
             "line of sight": fields(sight, torch.full_like(sight, 1, dtype=torch.float64) * CORRELATION_M[kind]),
         }  # fmt: skip
 
-    def _own(self, name: str, near: Near, which: Tensor) -> Field:
-        return Field(*(part[which[:, 0][:, None], near.site] for part in self._waves[name]))
+    def _field_keys(self, purpose: int, *parts: Tensor | int) -> Tensor:
+        return self.seeds.scene_keys(purpose, *parts)
 
     def _keys(self, purpose: str, which: Tensor) -> Tensor:
         return _user_keys(self.seeds, self.population, purpose, which)
+
+
+def on_grid(place_m: Tensor) -> Tensor:
+    """Places (n, 3) in the middle of their squares."""
+    snapped = place_m.clone()
+    snapped[:, :2] = torch.floor(place_m[:, :2] / GRID_M) * GRID_M + GRID_M / 2
+    return snapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +244,7 @@ class _States:
         return cls(*(torch.as_tensor(column, device=device) for column in columns))
 
 
-class _Users:
+class UserTraits:
     """What n users are, wherever they go: indoors, in a car, and what that costs."""
 
     def __init__(self, population: Population, seeds: Seeds, which: Tensor, environment: str) -> None:
