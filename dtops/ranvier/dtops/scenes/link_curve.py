@@ -57,11 +57,12 @@ def efficiency(snr_db: Floats, k_factor_db: Floats, los: NDArray[np.bool_]) -> F
 def measured(k_factor_db: float, seeds: int = SEEDS) -> Floats:
     """(SNR,) bit/s/Hz by simulation."""
     snr = np.repeat(SNR_DB, seeds).reshape(-1, 1, 1)
-    return _simulated(snr, [_FULL], k_factor_db)[0].reshape(-1, seeds).mean(axis=1)
+    each, _ = _simulated(snr, [_FULL], k_factor_db)
+    return np.asarray(each.reshape(-1, seeds).mean(axis=1))
 
 
 def felt(sir_db: float, load: float, burst_bits: float, seeds: int = SEEDS) -> tuple[float, float]:
-    """The neighbour's load as it came out, and f: how far the rate is from that of its silence to that of its noise.
+    """The neighbour's load as it came out, and f: how far from its silence to its noise the rate is.
 
     The user's SNR is 30 dB; its neighbour serves bursts of one user at 25 dB.
     """
@@ -84,7 +85,7 @@ def _plain(snr_db: float) -> float:
 
 
 def _simulated(snr_db: Floats, services: list[dict[str, Any]], k_factor_db: float) -> tuple[Floats, Floats]:
-    """(R,) bit/s/Hz of the first user in what its cell sends, and (R, C) loads; user i is served by cell i alone."""
+    """(R,) bit/s/Hz of the first user in what its cell sends, and (R, C) loads; cell i serves user i."""
     import torch
 
     from ranvier.dtops.simulator.kpis import kpis
@@ -134,13 +135,15 @@ def main() -> None:
     if sys.argv[1:] == ["interference"]:
         from ranvier.dtops.scenes.link_budget import FELT, FELT_POWER
 
-        print(
-            "| SIR, dB | bursts, kbit | neighbour's load | f measured | f fitted |\n|---:|---:|---:|---:|---:|"
-        )  # noqa: T201
+        lines = [
+            "| SIR, dB | bursts, kbit | neighbour's load | f measured | f fitted |",
+            "|---:|---:|---:|---:|---:|",
+        ]
         for sir_db, load, bits in product((20.0, 10.0, 3.0), (0.03, 0.1, 0.3, 0.6), (3e4, 4e5, 4e6)):
             came, share = felt(sir_db, load, bits, seeds=8)
             fit = 1 - math.exp(-((came / FELT) ** FELT_POWER))
-            print(f"| {sir_db:g} | {bits / 1e3:g} | {came:.2f} | {share:.2f} | {fit:.2f} |", flush=True)  # noqa: T201
+            lines.append(f"| {sir_db:g} | {bits / 1e3:g} | {came:.2f} | {share:.2f} | {fit:.2f} |")
+        print("\n".join(lines))  # noqa: T201
         return
     columns = {_name(k): measured(k) for k in K_DB}
     with TABLE.open("w", newline="") as file:
