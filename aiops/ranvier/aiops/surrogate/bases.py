@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ranvier.aiops.surrogate.features import logit
-from ranvier.dtops.scenes.dispersal import dispersal
+from ranvier.dtops.scenes.dispersal import Dispersal
 from ranvier.dtops.scenes.link_budget import FULL_BUFFER, LinkBudget
 from ranvier.dtops.scenes.scene import Scene
 
@@ -64,18 +64,18 @@ LINKS: dict[str, Link] = {
 }  # fmt: skip
 
 
-def bases(scene: Scene, budget: LinkBudget, horizons_s: Sequence[float]) -> dict[str, Floats]:
+def bases(
+    scene: Scene, budget: LinkBudget, dispersal: Dispersal, horizons_s: Sequence[float]
+) -> dict[str, Floats]:
     """KPI to (n, H): where its head starts from at each horizon, on the head's scale. Never NaN."""
     users = scene.users
-    later = dispersal(scene, budget, horizons_s)
+    later = dispersal.at(horizons_s)
     rate = np.nan_to_num(budget.rate_bit_s, nan=1.0)
     crowd = np.maximum(budget.users[budget.cell], 1)
     wanted = np.where(users.service == FULL_BUFFER, rate / crowd, users.offered_bit_s)
     over = np.maximum(later.load, 1.0)
     # Of those that move, the cell is any: the more likely by how many it serves.
-    anywhere = (
-        later.share @ over / max(later.share.sum(), 1e-9) if later.share.any() else np.ones(over.shape[1])
-    )
+    anywhere = dispersal.share @ over if dispersal.share.any() else np.ones(over.shape[1])
     over = np.where((users.speed_m_s > 0)[:, None], np.sqrt(over[budget.cell] * anywhere), over[budget.cell])
     share = np.where(budget.served[:, None], np.minimum(wanted[:, None] / over, rate[:, None]), 0.0)
     return {

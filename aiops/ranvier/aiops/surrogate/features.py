@@ -13,9 +13,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ranvier.dtops.scenes.dispersal import dispersal, site_spacing_m
+from ranvier.dtops.scenes.dispersal import Dispersal
 from ranvier.dtops.scenes.link_budget import LinkBudget, link_budget
 from ranvier.dtops.scenes.scene import Scene
+from ranvier.dtops.scenes.whereabouts import site_spacing_m
 from ranvier.dtops.simulator.layout import SCHEDULERS
 from ranvier.dtops.simulator.population import MOTIONS, SERVICES
 from ranvier.ontology.ontology import load
@@ -46,13 +47,14 @@ class Features:
 
     columns  node type to (n, d); `names` to the names of the d columns
     edges    edge type to (2, e): places of sources and targets
-    budget   the closed form that heads start from
+    budget, dispersal   the closed forms that heads start from
     """
 
     columns: dict[str, Floats]
     names: dict[str, tuple[str, ...]]
     edges: dict[Edge, Ints]
     budget: LinkBudget
+    dispersal: Dispersal
 
 
 @cache
@@ -66,13 +68,14 @@ def schema() -> TensorSchema:
 def features(scene: Scene) -> Features:
     """The features of a scene."""
     budget = link_budget(scene)
-    cell = _from_schema(scene, "cell") | _of_cells(scene, budget)
-    ue = _of_users(scene, budget)
+    dispersal = Dispersal(scene, budget)
+    cell = _from_schema(scene, "cell") | _of_cells(scene, budget, dispersal)
+    ue = _of_users(scene, budget, dispersal)
     columns = {
         kind: np.stack(list(each.values()), axis=1) if each else np.zeros((0, 0))
         for kind, each in (("cell", cell), ("ue", ue))
     }
-    return Features(columns, {"cell": tuple(cell), "ue": tuple(ue)}, _edges(scene, budget), budget)
+    return Features(columns, {"cell": tuple(cell), "ue": tuple(ue)}, _edges(scene, budget), budget, dispersal)
 
 
 def _from_schema(scene: Scene, kind: str) -> dict[str, Floats]:
@@ -96,7 +99,7 @@ def encoded(feature: Feature, values: Floats) -> dict[str, Floats]:
     return {feature.name: values}
 
 
-def _of_cells(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
+def _of_cells(scene: Scene, budget: LinkBudget, dispersal: Dispersal) -> dict[str, Floats]:
     cells, users = scene.cells, scene.users
     by_cell = {
         "mean rate": budget.rate_bit_s, "mean sinr": budget.sinr_db, "speed": users.speed_m_s,
@@ -112,13 +115,16 @@ def _of_cells(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
         "packets": np.log1p(budget.by_cell(budget.bursts_s)),
         "delay": np.log(1e3 * budget.delay_s + 0.1),
     }  # fmt: skip
-    later = dispersal(scene, budget, LATER_S)
-    found["share of anybody"] = np.log(np.maximum(later.share * len(cells), 1e-2))
+    later = dispersal.at(LATER_S)
+    found["share of anybody"] = np.log(np.maximum(dispersal.share * len(cells), 1e-2))
     for i, h in enumerate(LATER_S):
         found[f"load logit after {h:g} s"] = logit(later.load[:, i])
         found[f"activity after {h:g} s"] = np.log1p(later.activity[:, i])
     stays = users.speed_m_s == 0
     busy = budget.bursts_s * budget.burst_s
+    fair = np.minimum(busy / budget.fair[budget.cell], 1.0)
+    found["fair"], found["activity of a full cell"] = np.log(budget.fair), np.log1p(budget.by_cell(fair))
+    found["backlogged"] = np.log1p(budget.by_cell((fair == 1).astype(float)))
     found["load of who stays"] = logit(budget.by_cell(busy * stays))
     found["spread of load"] = np.log(np.sqrt(budget.by_cell(budget.bursts_s * budget.burst_s**2)) + 1e-3)
     for name, values in by_cell.items():
@@ -133,10 +139,11 @@ def _of_cells(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
     return {name: np.asarray(values, dtype=float) for name, values in found.items()}
 
 
-def _of_users(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
+def _of_users(scene: Scene, budget: LinkBudget, dispersal: Dispersal) -> dict[str, Floats]:
     users, links, has, cell = scene.users, scene.links, budget.served, budget.cell
     of_link = budget.of_link
-    later = dispersal(scene, budget, LATER_S[-1:])
+    later = dispersal.at(LATER_S)
+    busy = budget.bursts_s * budget.burst_s
     load_ = budget.load[cell]
     found: dict[str, Floats] = {
         "rsrp": budget.rsrp_dbm, "snr": budget.snr_db, "sinr": budget.sinr_db, "sinr full": budget.full_db,
@@ -148,6 +155,8 @@ def _of_users(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
         "burst": np.log1p(users.burst_bits / 1e3),
         "bursts a second": np.log1p(_ratio(users.offered_bit_s, users.burst_bits)),
         "share": np.log(np.maximum(_ratio(users.offered_bit_s, np.nan_to_num(budget.rate_bit_s)), 1e-6)),
+        "fair": np.where(has, np.log(busy / budget.fair[cell] + 1e-4), np.nan),
+        "due": (budget.link != scene.serving()).astype(float),
         "activity": budget.activity, "alone": np.log(1e3 * np.maximum(budget.burst_s, 1e-6)),
         "budget": users.budget_ms / 100, "height": users.height_m, "speed": users.speed_m_s,
         "moves": (users.speed_m_s > 0).astype(float), "log speed": np.log1p(users.speed_m_s),
@@ -156,8 +165,10 @@ def _of_users(scene: Scene, budget: LinkBudget) -> dict[str, Floats]:
         "log spread": np.log10(np.maximum(of_link(links.spread_s), 1e-9)),
         "distance": np.log10(np.maximum(of_link(links.distance_m), 1.0)),
         "sites apart": np.log10(np.maximum(site_spacing_m(scene), 1.0)) * np.ones(len(users)),
-        "rsrp far away": later.rsrp_dbm[:, 0], "sinr far away": later.sinr_db[:, 0],
     }  # fmt: skip
+    for i, h in enumerate(LATER_S):
+        found[f"rsrp after {h:g} s"], found[f"sinr after {h:g} s"] = later.rsrp_dbm[:, i], later.sinr_db[:, i]
+        found[f"stays after {h:g} s"] = later.stays[:, i]
     for i, name in enumerate(SERVICES):
         found[name] = (users.service == i).astype(float)
     for i, motion in enumerate(MOTIONS):

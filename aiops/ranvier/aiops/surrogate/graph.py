@@ -35,7 +35,7 @@ def graph(
     made = HeteroData()
     for kind, columns in scaling.applied(found).items():
         made[kind].x = torch.from_numpy(columns)
-    for name, values in bases(scene, found.budget, horizons_s).items():
+    for name, values in bases(scene, found.budget, found.dispersal, horizons_s).items():
         made[_node(name)][f"base_{name}"] = torch.from_numpy(values.astype("float32"))
     made["ue"].speed = torch.from_numpy(scene.users.speed_m_s.astype("float32"))
     made["cell"].speed = torch.zeros(len(scene.cells))

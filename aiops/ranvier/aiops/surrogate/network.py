@@ -21,6 +21,7 @@ from ranvier.aiops.surrogate.heads import Event, EventHead, Marginal, QuantileHe
 from ranvier.dtops.scenes.outcomes import KPIS
 
 HORIZON_COLUMNS = 4
+CROWDS = ("serves", "interferes")
 CROWD = 8.0
 """Users of a cell, in the order of magnitude: so that sums over them are of the size of the rest."""
 
@@ -63,11 +64,14 @@ class Network(nn.Module):
             nn.ModuleDict({kind: nn.LayerNorm(width) for kind in NODES}) for _ in range(shape.layers)
         )
         context = 2 * width if shape.layers else 0
-        crowd = width if shape.layers else 0
+        crowd = len(CROWDS) * width if shape.layers else 0
         if crowd:
-            self.crowd = nn.Sequential(
-                nn.Linear(width + shape.columns["ue"], width), nn.SiLU(), nn.Linear(width, width)
-            )
+            self.crowds = nn.ModuleDict({
+                name: nn.Sequential(
+                    nn.Linear(width + shape.columns["ue"], width), nn.SiLU(), nn.Linear(width, width)
+                )
+                for name in CROWDS
+            })  # fmt: skip
         self.trunks = nn.ModuleDict({
             kind: nn.Sequential(
                 nn.Linear(
@@ -117,7 +121,7 @@ class Network(nn.Module):
         if self.shape.layers:
             scene = scene_of(batch, kind)
             if kind == "cell":
-                parts.append(self._served(batch, nodes["ue"], x.shape[0]))
+                parts += [self._crowd(batch, name, nodes["ue"], x.shape[0]) for name in CROWDS]
             parts += [_mean_by(nodes[each], scene_of(batch, each), scenes(batch))[scene] for each in NODES]
         each_node = torch.cat(parts, dim=1)
         many = len(horizons)
@@ -130,10 +134,13 @@ class Network(nn.Module):
         )
         return self.trunks[kind](rows)  # type: ignore[no-any-return]
 
-    def _served(self, batch: Any, users: Tensor, cells: int) -> Tensor:
-        """(cells, width): the sum over a cell's users. Attention takes means, and a cell's KPIs are sums."""
-        each = self.crowd(torch.cat([users, batch["ue"].x], dim=1)) / CROWD
-        cell, user = batch["cell", "serves", "ue"].edge_index
+    def _crowd(self, batch: Any, name: str, users: Tensor, cells: int) -> Tensor:
+        """(cells, width): the sum over a cell's users, or over those that hear it.
+
+        Attention takes means, and a cell's KPIs are sums.
+        """
+        each = self.crowds[name](torch.cat([users, batch["ue"].x], dim=1)) / CROWD
+        cell, user = batch["cell", name, "ue"].edge_index
         return torch.zeros(cells, each.shape[1], dtype=each.dtype, device=each.device).index_add(
             0, cell, each[user]
         )

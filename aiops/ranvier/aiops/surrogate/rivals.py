@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ranvier.aiops.surrogate.bases import LINKS, bases
 from ranvier.dtops.scenes.dataset import Example
+from ranvier.dtops.scenes.dispersal import Dispersal
 from ranvier.dtops.scenes.forecast import LEVELS, SceneForecast
 from ranvier.dtops.scenes.link_budget import link_budget
 from ranvier.dtops.scenes.outcomes import KPI, KPIS, Outcomes
@@ -63,7 +64,7 @@ class Grouped:
         return mean_scores(forecast, outcomes)
 
     def _one(self, scene: Scene, at: list[int], horizons_s: tuple[float, ...]) -> SceneForecast:
-        found = bases(scene, link_budget(scene), horizons_s)
+        found = _bases(scene, horizons_s)
         quantiles, probability = {}, {}
         for each in KPIS:
             base = found.get(each.name, np.zeros((_count(scene, each.node), len(at))))
@@ -83,12 +84,17 @@ class Grouped:
 def rivals(train: Iterable[Example]) -> list[Grouped]:
     """The three, fitted on the train split."""
     examples = list(train)
-    based = [bases(each.scene, link_budget(each.scene), each.outcomes.horizons_s) for each in examples]
+    based = [_bases(each.scene, each.outcomes.horizons_s) for each in examples]
     return [
         _fitted("climatology", examples, based, _of_one_kind, False),
         _fitted("statistical", examples, based, _by_base(_edges(based)), False),
         _fitted("link budget", examples, based, _of_one_kind, True),
     ]
+
+
+def _bases(scene: Scene, horizons_s: Sequence[float]) -> dict[str, Floats]:
+    budget = link_budget(scene)
+    return bases(scene, budget, Dispersal(scene, budget), horizons_s)
 
 
 def _of_one_kind(_scene: Scene, _kpi: str, base: Floats) -> Ints:

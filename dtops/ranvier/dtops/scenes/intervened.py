@@ -12,12 +12,10 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ranvier.dtops.scenes.scene import CellColumns, LinkColumns, Scene
+from ranvier.dtops.scenes.scene import CellColumns, LinkColumns, Scene, pattern_db
 from ranvier.dtops.simulator.intervention import Intervention
-from ranvier.dtops.simulator.propagation.antenna_pattern import gain_db
 from ranvier.dtops.simulator.propagation.statistical_gains import GRID_M
 from ranvier.ontology.errors import InputError
 
@@ -63,9 +61,7 @@ def _turned(scene: Scene, cells: CellColumns) -> Scene:
 def _pattern_db(scene: Scene, cells: CellColumns) -> NDArray[np.float64]:
     """(E,) the antenna's gain towards each user, strongest beam."""
     cell = scene.links.cell
-    columns = (cells.bearing[cell], cells.tilt_deg[cell], scene.way_m(GRID_M))
-    found = gain_db(scene.antenna, *(torch.from_numpy(each) for each in columns))
-    return np.asarray(found.amax(dim=-1).numpy(), dtype=np.float64)
+    return pattern_db(scene.antenna, cells.bearing[cell], cells.tilt_deg[cell], scene.way_m(GRID_M))
 
 
 def _in_order(scene: Scene) -> Scene:

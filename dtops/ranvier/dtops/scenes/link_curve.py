@@ -35,22 +35,24 @@ def table() -> Floats:
     return np.array([[float(row[_name(k)]) for row in rows] for k in K_DB])
 
 
-def efficiency(snr_db: Floats, k_factor_db: Floats, los: NDArray[np.bool_]) -> Floats:
-    """bit/s/Hz at SNRs (…) in dB and Rician K, broadcast; linear between entries in dB, held beyond."""
+def curves(k_factor_db: Floats, los: NDArray[np.bool_]) -> Floats:
+    """(n, SNR) bit/s/Hz of n links with Rician K, linear between its entries in dB and held beyond."""
     found = table()
-    # K → place between rows: row 0 has no line of sight, and is not interpolated to.
-    k = np.interp(k_factor_db, K_DB[1:], np.arange(1.0, len(K_DB)))
-    low = np.where(los, np.minimum(k.astype(int), len(K_DB) - 2), 0)
-    share = np.where(los, k - low, 0.0)
-    step = SNR_DB[1] - SNR_DB[0]
-    place = np.clip((snr_db - SNR_DB[0]) / step, 0.0, len(SNR_DB) - 1.001)
-    left = place.astype(int)
+    # Row 0 has no line of sight, and is not interpolated to.
+    place = np.interp(k_factor_db, K_DB[1:], np.arange(1.0, len(K_DB)))
+    low = np.where(los, np.minimum(place.astype(int), len(K_DB) - 2), 0)
+    share = np.where(los, place - low, 0.0)[:, None]
+    return np.asarray((1 - share) * found[low] + share * found[low + los])
+
+
+def efficiency(snr_db: Floats, of: Floats) -> Floats:
+    """bit/s/Hz at SNRs (…, n) of links with `curves` (n, SNR); linear between entries in dB, held beyond."""
+    place = np.clip((snr_db - SNR_DB[0]) / (SNR_DB[1] - SNR_DB[0]), 0.0, len(SNR_DB) - 1.001)
+    left = place.astype(np.int64)
     part = place - left
-
-    def row(index: NDArray[np.int64]) -> Floats:
-        return np.asarray((1 - part) * found[index, left] + part * found[index, left + 1])
-
-    return np.asarray((1 - share) * row(low) + share * row(low + (share > 0)))
+    at = left + np.arange(len(of)) * len(SNR_DB)
+    flat = of.ravel()
+    return np.asarray((1 - part) * flat[at] + part * flat[at + 1])
 
 
 # ------------------------------------------------------------ how both were measured
@@ -81,7 +83,7 @@ _CARRIER_HZ = 106 * 180e3
 
 
 def _plain(snr_db: float) -> float:
-    return float(efficiency(np.array([snr_db]), np.zeros(1), np.zeros(1, dtype=bool))[0])
+    return float(efficiency(np.array([snr_db]), curves(np.zeros(1), np.zeros(1, dtype=bool)))[0])
 
 
 def _simulated(snr_db: Floats, services: list[dict[str, Any]], k_factor_db: float) -> tuple[Floats, Floats]:

@@ -231,6 +231,16 @@ class Scene:
             return cls.from_columns(found)
 
 
+def pattern_db(antenna: Antenna, bearing_deg: Floats, tilt_deg: Floats, way_m: Floats) -> Floats:
+    """Gain (…) dBi of the strongest beam along ways (…, 3) from masts (TR 38.901 7.3)."""
+    import torch
+
+    from ranvier.dtops.simulator.propagation.antenna_pattern import gain_db
+
+    columns = (torch.from_numpy(np.array(each)) for each in (bearing_deg, tilt_deg, way_m))
+    return np.asarray(gain_db(antenna, *columns).amax(dim=-1).numpy(), dtype=np.float64)
+
+
 def about(scene: Scene) -> dict[str, Any]:
     """What a scene has besides columns, to store."""
     return {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ranvier.dtops.scenes.link_budget import FELT, FELT_POWER, FULL_BUFFER, ITERATIONS, SUBBANDS, link_budget
-from ranvier.dtops.scenes.link_curve import efficiency
+from ranvier.dtops.scenes.link_curve import curves, efficiency
 from ranvier.dtops.scenes.scene import Scene
 from tests.unit.dtops.scenes.plain_scenes import (
     NOISE_DBM,
@@ -27,8 +27,8 @@ def linear(db: float) -> float:
 
 
 def rate(ratio: float) -> float:
-    snr_db, los = np.array([10 * np.log10(ratio)]), np.array([False])
-    return HERTZ * float(efficiency(snr_db, np.zeros(1), los)[0])
+    of = curves(np.zeros(1), np.zeros(1, dtype=bool))
+    return HERTZ * float(efficiency(np.array([10 * np.log10(ratio)]), of)[0])
 
 
 def burst_s(bits: float, rate_bit_s: float) -> float:
