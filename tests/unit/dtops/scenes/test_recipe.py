@@ -63,7 +63,7 @@ def test_a_deployment_is_the_same_again_and_another_for_another_seed() -> None:
 def test_names_of_content_stay() -> None:
     """A change here makes every dataset that was built another one: raise VERSION, and say so in the changelog."""
     assert {name: each.digest() for name, each in RECIPES.items()} == {
-        "standard": "c2b30785fadc", "small": "8697643ab754",
+        "standard": "f047a7f07f8f", "small": "8697643ab754",
     }  # fmt: skip
     made = [deployment(RECIPES["standard"], split, 2) for split in SPLITS]
     assert [each.scene_seed for each in made] == GOLDEN_SEEDS
