@@ -151,3 +151,23 @@ def test_a_cell_that_is_off_has_no_load_and_nobody(street: Deployment) -> None:
     assert np.isnan(found["prb_percent"][0]).all()
     assert np.isnan(found["rlc_delay_ms"][0]).all()
     assert (found["active_users"][0] == 0).all()
+
+
+# ---------------------------------------------------------------- the second task: shadowing unknown
+def test_with_shadowing_unknown_scenes_have_medians_and_runs_differ_where_users_stand() -> None:
+    """RSRP of who stays is one value where gains are given, and spread as shadowing is where they are not.
+
+    σ of the table's states lies between 3 and 9 dB, of the best of several cells somewhat less.
+    """
+    made = deployment(SMALL, "train", 0)
+    people = replace(made.population, motion=torch.full_like(made.population.motion, MOTIONS.index("static")))
+    given = replace(made, population=people)
+    unknown = replace(given, shadowing="unknown")
+    scenes = [drawn(each) for each in (given, unknown)]
+    assert not np.array_equal(scenes[0].links.gain_db, scenes[1].links.gain_db)
+    spreads = [
+        np.nanmean(np.nanstd(rollout(m, s, range(8), (1.0,), WARM_S).values["rsrp_dbm"][:, 0], axis=1))
+        for m, s in zip((given, unknown), scenes, strict=True)
+    ]
+    assert spreads[0] < 0.5
+    assert 2.0 < spreads[1] < 9.0

@@ -135,10 +135,7 @@ def _score(
 def _score_areas(
     sums: Sums, head: Key, forecast: SceneForecast, scene: Scene, budget: LinkBudget, outcomes: Outcomes
 ) -> None:
-    has = budget.link >= 0
-    site_of_user = np.where(
-        has, scene.cells.site[scene.links.cell[budget.link]] if len(scene.links) else 0, -1
-    )
+    site_of_user = np.where(budget.served, scene.cells.site[budget.cell], -1)
     for name in AREAS:
         runs = outcomes.values[name].astype(np.float64)
         where = scene.cells.site if KPI[name].node == "cell" else site_of_user
@@ -187,12 +184,10 @@ def _strata(scene: Scene, budget: LinkBudget, edges: Floats, node: str) -> dict[
     if node == "cell":
         load = budget.load
     else:
-        has = budget.link >= 0
-        link = np.where(has, budget.link, 0)
-        load = budget.load[scene.links.cell[link]] if len(scene.links) else np.zeros(count)
-        los = scene.links.los[link] if len(scene.links) else every
-        found |= {"line of sight": has & los, "no line of sight": has & ~los}
-        found["cell edge"] = has & (np.nan_to_num(budget.full_db, nan=np.inf) < EDGE_DB)
+        load = budget.load[budget.cell]
+        los = budget.of_link(scene.links.los)
+        found |= {"line of sight": los == 1, "no line of sight": los == 0}
+        found["cell edge"] = budget.served & (np.nan_to_num(budget.full_db, nan=np.inf) < EDGE_DB)
     tenth = np.searchsorted(edges, load, side="right")
     return found | {f"load decile {i + 1}": tenth == i for i in range(10)}
 

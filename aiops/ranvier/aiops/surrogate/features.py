@@ -207,14 +207,14 @@ def _other_links(scene: Scene, budget: LinkBudget, cell: Ints) -> tuple[Floats, 
 
 def _edges(scene: Scene, budget: LinkBudget) -> dict[Edge, Ints]:
     links = scene.links
-    has = np.flatnonzero(budget.link >= 0)
+    has = np.flatnonzero(budget.served)
     serving = np.zeros(len(links), dtype=bool)
     serving[budget.link[has]] = True
     heard = np.isfinite(scene.rsrp_dbm())
     order = np.flatnonzero(~serving & heard)
     place = np.arange(len(order)) - np.searchsorted(links.user[order], links.user[order])
     strong = order[place < INTERFERERS]
-    serves = np.stack([links.cell[budget.link[has]], has])
+    serves = np.stack([budget.cell[has], has])
     return {
         EDGES[0]: serves, EDGES[1]: np.stack([links.cell[strong], links.user[strong]]),
         EDGES[2]: _adjacent(scene, budget, strong),
@@ -224,8 +224,8 @@ def _edges(scene: Scene, budget: LinkBudget) -> dict[Edge, Ints]:
 def _adjacent(scene: Scene, budget: LinkBudget, strong: Ints) -> Ints:
     """(2, e) cells whose users hear each other's cell: the NEIGHBOURS that most users of a cell hear."""
     links, count = scene.links, len(scene.cells)
-    strong = strong[budget.link[links.user[strong]] >= 0]
-    mine = links.cell[budget.link[links.user[strong]]]
+    strong = strong[budget.served[links.user[strong]]]
+    mine = budget.cell[links.user[strong]]
     # By how many users hear it, and among as many by how well.
     weight = 1 + 1e-3 / (1 + np.exp(-scene.rsrp_dbm()[strong] / 40))
     pairs = np.bincount(links.cell[strong] * count + mine, weight, count * count).reshape(count, count)

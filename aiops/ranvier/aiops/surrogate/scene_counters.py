@@ -111,12 +111,8 @@ def drawn_at(quantiles: Floats, levels: Floats, at: Floats) -> Floats:
 def _throughput(scene: Scene, forecast: SceneForecast, active: Floats, horizon_s: float) -> Floats:
     """(c, q): few are active where each of them is fast, so its levels run the other way."""
     budget = link_budget(scene)
-    has = budget.link >= 0
-    cell, cells = scene.links.cell[budget.link[has]], len(scene.cells)
-    sent = mean_of(at_horizon(forecast, "throughput_kbit_s", horizon_s), forecast.levels)
-    volume = np.bincount(cell, sent[has], cells)
-    rates = np.bincount(cell, budget.rate_bit_s[has] / 1e3, cells)
-    alone = rates / np.maximum(np.bincount(cell, minlength=cells), 1)
+    volume = budget.by_cell(mean_of(at_horizon(forecast, "throughput_kbit_s", horizon_s), forecast.levels))
+    alone = budget.by_cell(budget.rate_bit_s / 1e3) / np.maximum(budget.users, 1)
     share = volume[:, None] / np.maximum(active[:, ::-1], 1e-9)
     return np.asarray(np.where((volume > 0)[:, None], np.minimum(share, alone[:, None]), np.nan))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from ranvier.dtops.simulator.scenario import Scenario
 from ranvier.dtops.simulator.seeds import Seeds
 
 Floats = NDArray[np.float64]
+Shadowing = Literal["given", "unknown"]
 MOST_LINKS = 12
 """Of a user, the strongest; what is left out together is weaker than noise and the others in nearly all cases."""
 
@@ -28,6 +30,7 @@ class Deployment:
     """A scenario with the layout and the users of one scene: what differs between cells and between users.
 
     population  of one realisation; `layout` as the cells are set up
+    shadowing   "given": the scene has the gains at users' places. "unknown": their medians, and line of sight
     """
 
     scenario: Scenario
@@ -36,6 +39,7 @@ class Deployment:
     population: Population
     kind: str
     name: str
+    shadowing: Shadowing = "given"
 
     @classmethod
     def of(cls, scenario: Scenario, scene_seed: int, kind: str = "") -> Deployment:
@@ -50,7 +54,8 @@ def drawn(deployment: Deployment, source: GainSource | None = None) -> Scene:
     seeds = Seeds.of([deployment.scene_seed])
     people, layout, scenario = deployment.population, deployment.layout, deployment.scenario
     if source is None:
-        source = StatisticalGains(seeds, people, layout, scenario.site_correlation)
+        told = deployment.shadowing == "given"
+        source = StatisticalGains(seeds, people, layout, scenario.site_correlation, shadowing=told)
     gains = source.gains(layout, people.position_m)
     carrier = layout.carriers[0]
     noise_mw = prb_noise_mw(carrier, scenario.noise_figure_db)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from ranvier.dtops.scenes.drawn import Deployment
+from ranvier.dtops.scenes.drawn import Deployment, Shadowing
 from ranvier.dtops.scenes.offered import load
 from ranvier.dtops.scenes.outcomes import HORIZONS_S, KPIS
 from ranvier.dtops.scenes.rollout import WARM_S
@@ -41,6 +41,8 @@ class Recipe:
     """How many deployments each split has, and how many runs each of them.
 
     Held-out splits need 20 runs or more for the oracle floor.
+
+    shadowing   whether scenes tell it: of the two tasks the first or the second
     """
 
     name: str
@@ -50,6 +52,7 @@ class Recipe:
     horizons_s: tuple[float, ...] = HORIZONS_S
     warm_s: float = WARM_S
     small: bool = False
+    shadowing: Shadowing = "given"
 
     def members(self) -> list[tuple[Split, int]]:
         """Each deployment's split and number; the splits take turns, so that a part of a build has all of them."""
@@ -59,6 +62,8 @@ class Recipe:
     def manifest(self) -> Tree:
         """What determines the dataset."""
         about = asdict(self)
+        if self.shadowing == "given":  # as before there was a second task
+            del about["shadowing"]
         return {**about, "version": VERSION, "kpis": [each.name for each in KPIS]}
 
     def digest(self) -> str:
@@ -77,7 +82,11 @@ RECIPES = {
         {"train": 4, "validation": 4, "known": 20, "unseen": 20}, small=True,
     ),
 }  # fmt: skip
-"""The standard set, and one for tests: fewer and smaller deployments."""
+"""The standard set, and one for tests: fewer and smaller deployments; and both with shadowing unknown."""
+RECIPES |= {
+    f"{name}-unknown-shadowing": replace(each, name=f"{name}-unknown-shadowing", shadowing="unknown")
+    for name, each in RECIPES.items()
+}
 
 
 def deployment(recipe: Recipe, split: Split, number: int) -> Deployment:
@@ -89,7 +98,15 @@ def deployment(recipe: Recipe, split: Split, number: int) -> Deployment:
     tree = _kinds(split)[kind](rng, recipe.small)
     scenario = _swept(tree, kind, rng, recipe)
     people = _demands(scenario.population(Seeds.of([seed])), rng)
-    return Deployment(scenario, seed, _set_up(scenario.layout(), rng), people, kind, name_of(split, number))
+    return Deployment(
+        scenario,
+        seed,
+        _set_up(scenario.layout(), rng),
+        people,
+        kind,
+        name_of(split, number),
+        recipe.shadowing,
+    )
 
 
 def kind_of(split: Split, number: int) -> str:

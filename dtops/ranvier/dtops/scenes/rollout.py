@@ -50,7 +50,10 @@ def _at(
     seeds = Seeds.of([deployment.scene_seed] * many, list(run_seeds))
     people, layout = _repeated(deployment, many), deployment.layout
     if source is None:
-        source = ConditionalGains(seeds, people, layout, deployment.scenario.site_correlation)
+        source = ConditionalGains(
+            seeds, people, layout, deployment.scenario.site_correlation,
+            large_scale_told=deployment.shadowing == "given",
+        )  # fmt: skip
     run = Simulator(
         deployment.scenario, seeds, population=people, source=source, threads=threads, layout=layout,
         motion_ahead_s=horizon_s - PERIOD_S - warm_s,

@@ -56,7 +56,9 @@ def test_a_channel_is_kept_as_far_as_its_correlation_reaches() -> None:
     at_s = CHANNEL_SHARE * 500 + HALF_PERIOD_S
     found = Dispersal(scene, budget).at((at_s,))
     area = coverage(scene, budget)
-    there = area.rsrp_dbm[area.point(places(scene, np.arange(3), np.full(3, 50.0)))].mean(axis=1) + area.offset_db
+    there = (
+        area.rsrp_dbm[area.point(places(scene, np.arange(3), np.full(3, 50.0)))].mean(axis=1) + area.offset_db
+    )
     k = np.exp(-1.0)
     assert found.rsrp_dbm[:, 0] == pytest.approx(k * budget.rsrp_dbm + (1 - k) * there)
 

@@ -35,11 +35,16 @@ from ranvier.dtops.simulator.propagation.statistical_gains import (
 LEAST_LEVEL = 1e-12
 
 
+@dataclass(frozen=True)
 class ConditionalGains(StatisticalGains):
     """As `StatisticalGains`, with the scene's gains at the population's places and the run's beyond them.
 
     What belongs to a user and not to a place (building, car) stays as the scene has it.
+
+    large_scale_told   False: of the scene only line of sight is told; shadowing, K and delay spread are the run's
     """
+
+    large_scale_told: bool = True
 
     def _field_keys(self, purpose: int, *parts: Tensor | int) -> Tensor:
         return self.seeds.run_keys(purpose, *parts)
@@ -51,6 +56,8 @@ class ConditionalGains(StatisticalGains):
         return torch.where(far == 0, told.sight, fresh)
 
     def _fields(self, near: Near, place_m: Tensor, state: Tensor, which: Tensor) -> Tensor:
+        if not self.large_scale_told:
+            return super()._fields(near, place_m, state, which)
         told, far = self._told.at(near, which)
         correlation = torch.exp(-far[..., None] / self._states.distance_m[state])
         fresh = super()._fields(near, place_m, state, which)
