@@ -17,21 +17,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ranvier.aiops.surrogate.graph import NODES, relations
+from ranvier.aiops.surrogate.graph import NODES, REACHES, relations
 from ranvier.aiops.surrogate.heads import Event, quantiles
 from ranvier.aiops.surrogate.network import Network
 from ranvier.dtops.scenes.outcomes import KPIS
 
 PROGRAM = "program.pt2"
+COLUMNS = {"cell": ("x", "speed", "load"), "ue": ("x", "speed", "quiet", "keeps")}
+"""Of node types, beside where heads start from."""
 
 
 def flat(graph: Any) -> dict[str, Tensor]:
-    """A graph's tensors by name: `x.cell`, `base.KPI`, `speed.ue`, `edge.serves`."""
-    found = {f"x.{kind}": graph[kind].x for kind in NODES} | {
-        f"speed.{kind}": graph[kind].speed for kind in NODES
-    }
+    """A graph's tensors by name: `x.cell`, `base.KPI`, `speed.ue`, `edge.serves`, `below.reaches`."""
+    found = {f"{name}.{kind}": graph[kind][name] for kind, names in COLUMNS.items() for name in names}
     found |= {f"base.{each.name}": graph[each.node][f"base_{each.name}"] for each in KPIS if not each.event}
-    return found | {f"edge.{each[1]}": graph[each].edge_index for each in relations()}
+    found |= {f"edge.{each[1]}": graph[each].edge_index for each in (*relations(), REACHES)}
+    return found | {"below.reaches": graph[REACHES].below}
 
 
 class Program(nn.Module):
@@ -57,34 +58,44 @@ class _Graph:
 
     def __init__(self, tensors: dict[str, Tensor]) -> None:
         self._parts: dict[Any, Any] = {}
-        for kind in NODES:
-            mine = [each.name for each in KPIS if each.node == kind and not each.event]
-            bases = {f"base_{name}": tensors[f"base.{name}"] for name in mine}
-            self._parts[kind] = _Part(tensors[f"x.{kind}"], tensors[f"speed.{kind}"], bases)
+        for kind, names in COLUMNS.items():
+            mine = {
+                f"base_{k.name}": tensors[f"base.{k.name}"] for k in KPIS if k.node == kind and not k.event
+            }
+            self._parts[kind] = _Part(mine | {name: tensors[f"{name}.{kind}"] for name in names})
         for each in relations():
             self._parts[each] = SimpleNamespace(edge_index=tensors[f"edge.{each[1]}"])
+        self._parts[REACHES] = SimpleNamespace(
+            edge_index=tensors["edge.reaches"], below=tensors["below.reaches"]
+        )
 
     def __getitem__(self, key: Any) -> Any:
         return self._parts[key]
 
 
 class _Part:
-    def __init__(self, x: Tensor, speed: Tensor, bases: dict[str, Tensor]) -> None:
-        self.x, self.speed, self._bases = x, speed, bases
+    """Columns of a node type, by attribute and by name."""
+
+    def __init__(self, columns: dict[str, Tensor]) -> None:
+        self.__dict__.update(columns)
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._bases[name]
+        found: Tensor = self.__dict__[name]
+        return found
 
 
 def exported(network: Network, example: Any, path: Path) -> None:
     """Write the program of a network. `example`: any graph; its sizes are not kept."""
     tensors = flat(example)
     count = {kind: torch.export.Dim(f"{kind}s", min=2) for kind in NODES}
+    edges = {each[1]: torch.export.Dim(f"edges_{each[1]}", min=2) for each in (*relations(), REACHES)}
     shapes: dict[str, Any] = {}
     for name in tensors:
         what, _, of = name.partition(".")
         if what == "edge":
-            shapes[name] = {1: torch.export.Dim(f"edges_{of}", min=2)}
+            shapes[name] = {1: edges[of]}
+        elif what == "below":
+            shapes[name] = {0: edges[of]}
         elif what == "base":
             shapes[name] = {0: count[next(each.node for each in KPIS if each.name == of)]}
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from ranvier.aiops.surrogate.bases import bases
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 NODES = ("cell", "ue")
 
 
+REACHES = ("cell", "reaches", "ue")
+"""Links of the scene, with their power: for the link budget within the network, and not for attention."""
+
+
 def relations() -> list[tuple[str, str, str]]:
     """Edge types of the tensors: the ontology's, and their reverses between node types."""
     back = [(target, f"rev_{name}", source) for source, name, target in EDGES if source != target]
@@ -28,7 +33,11 @@ def relations() -> list[tuple[str, str, str]]:
 def graph(
     scene: Scene, scaling: Scaling, horizons_s: Sequence[float], found: Features | None = None
 ) -> HeteroData:
-    """A scene as tensors: `x` scaled columns, `base_KPI` (n, H) where heads start, `speed` of users, and edges."""
+    """A scene as tensors: `x` scaled columns, `base_KPI` (n, H) where heads start, `speed`, and edges.
+
+    For SINR from loads: `load` of cells; of users `keeps` (n, H) and `quiet`, noise over what they are served with;
+    and every link that they hear (REACHES) with `below`, its power over what they are served with.
+    """
     from torch_geometric.data import HeteroData
 
     found = found or features(scene)
@@ -37,6 +46,14 @@ def graph(
         made[kind].x = torch.from_numpy(columns)
     for name, values in bases(scene, found.budget, found.dispersal, horizons_s).items():
         made[_node(name)][f"base_{name}"] = torch.from_numpy(values.astype("float32"))
+    budget = found.budget
+    made["ue"].keeps = _single(found.dispersal.at(horizons_s).keeps)
+    made["ue"].quiet = _single(10 ** (-np.nan_to_num(budget.snr_db, nan=0.0) / 10))
+    made["cell"].load = _single(np.minimum(budget.load, 1.0))
+    made[REACHES].edge_index = torch.from_numpy(
+        np.stack([scene.links.cell, scene.links.user]).astype("int64")
+    )
+    made[REACHES].below = _single(budget.below)
     made["ue"].speed = torch.from_numpy(scene.users.speed_m_s.astype("float32"))
     made["cell"].speed = torch.zeros(len(scene.cells))
     for (source, name, target), places in found.edges.items():
@@ -59,6 +76,10 @@ def batched(many: Sequence[HeteroData]) -> Any:
     from torch_geometric.data import Batch
 
     return Batch.from_data_list(list(many))
+
+
+def _single(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(values, dtype=np.float32))
 
 
 def _node(kpi: str) -> str:

@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ranvier.aiops.surrogate.graph import NODES, relations
+from ranvier.aiops.surrogate.graph import NODES, REACHES, relations
 from ranvier.aiops.surrogate.heads import Event, EventHead, Marginal, QuantileHead
 from ranvier.dtops.scenes.outcomes import KPIS
 
 HORIZON_COLUMNS = 4
 CROWDS = ("serves", "interferes")
+LEAST_LOAD = 1e-3
 CROWD = 8.0
 """Users of a cell, in the order of magnitude: so that sums over them are of the size of the rest."""
 
@@ -83,6 +84,9 @@ class Network(nn.Module):
             )
             for kind in NODES
         })  # fmt: skip
+        self.shift = nn.Linear(width, 1)
+        nn.init.zeros_(self.shift.weight)
+        nn.init.zeros_(self.shift.bias)
         self.heads = nn.ModuleDict({
             each.name: EventHead(shape.hidden) if each.event else QuantileHead(each, shape.hidden)
             for each in KPIS
@@ -99,7 +103,13 @@ class Network(nn.Module):
             if each.event:
                 found[each.name] = head(row)
             else:
-                base = batch[each.node][f"base_{each.name}"][:, list(horizons)].reshape(-1)
+                base = batch[each.node][f"base_{each.name}"][:, list(horizons)]
+                if each.name == "sinr_db" and self.shape.layers:
+                    base = (
+                        base
+                        + batch["ue"].keeps[:, list(horizons)] * self._louder(batch, nodes["cell"])[:, None]
+                    )
+                base = base.reshape(-1)
                 found[each.name] = head(row, base if self.shape.budget else torch.zeros_like(base))
         return found
 
@@ -113,6 +123,21 @@ class Network(nn.Module):
                 for kind in NODES
             }
         return nodes
+
+    def _louder(self, batch: Any, cells: Tensor) -> Tensor:
+        """(U,) dB by which SINR changes with the loads that the network makes of the closed form's.
+
+        10 lg (Σ ρ b + n) / (Σ ρ' b + n), ρ' = σ(logit ρ + shift); b and n over what the user is served with.
+        """
+        cell, user = batch[REACHES].edge_index
+        load = batch["cell"].load.clamp(LEAST_LOAD, 1 - LEAST_LOAD)
+        moved = torch.sigmoid(torch.logit(load) + self.shift(cells)[:, 0])
+        before, after = (
+            torch.zeros_like(batch["ue"].quiet).index_add(0, user, each[cell] * batch[REACHES].below)
+            + batch["ue"].quiet
+            for each in (load, moved)
+        )
+        return 10 * torch.log10(before / after)
 
     def _rows(
         self, batch: Any, kind: str, x: Tensor, nodes: dict[str, Tensor], horizons: Sequence[int]

@@ -54,7 +54,7 @@ class Recipe:
     attention: int = 4
     hidden: int = 160
     budget: bool = True
-    dropout: float = 0.1
+    dropout: float = 0.2
     deterministic: bool = False
 
 

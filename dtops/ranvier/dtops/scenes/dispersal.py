@@ -41,6 +41,7 @@ class After(NamedTuple):
     delay_s     mean of bursts; 0 where nothing comes
     rsrp_dbm, sinr_db   of users; NaN where nobody is served
     stays       probability that a user's cell is today's
+    keeps       k, of users
     """
 
     load: Floats
@@ -49,6 +50,7 @@ class After(NamedTuple):
     rsrp_dbm: Floats
     sinr_db: Floats
     stays: Floats
+    keeps: Floats
 
 
 class Dispersal:
@@ -98,7 +100,7 @@ class Dispersal:
         load, activity, coming = sums
         slow, late_s = slowed(load, coming)
         delay = load / np.maximum(coming, 1e-9) / slow + late_s + scene.slot_s / 2
-        return After(load, activity, np.where(coming > 1e-9, delay, 0.0), rsrp, sinr, stays)
+        return After(load, activity, np.where(coming > 1e-9, delay, 0.0), rsrp, sinr, stays, k)
 
 
 def _demands(scene: Scene, budget: LinkBudget) -> tuple[Floats, Floats]:

@@ -65,6 +65,7 @@ class LinkBudget:
     burst_s          (U,) t_u; `activity` (U,) a_u, 1 for a full buffer; `bursts_s` (U,) λ_u a second
     delay_s          (C,) d_c; 0 where nothing comes
     fair             (C,) φ_c; 1 for a cell that is not full
+    below            (E,) power of each link over that of the one that serves the user; 0 for that one
     users            (C,) that the cell serves; `offered_bit_s` (C,) what they ask for
     """
 
@@ -84,6 +85,7 @@ class LinkBudget:
     activity: Floats
     delay_s: Floats
     fair: Floats
+    below: Floats
 
     @property
     def served(self) -> NDArray[np.bool_]:
@@ -171,7 +173,7 @@ def link_budget(scene: Scene) -> LinkBudget:
         _decibels(has, sinr(load)), _known(has, rates), load, wanted,
         np.bincount(cell, has, len(cells)).astype(float), np.bincount(cell, offered, len(cells)).astype(float),
         each_s, per_s, activity, np.where(coming > 0, delay + late_s + scene.slot_s / 2, 0.0),
-        _fair(cell, part, len(cells)),
+        _fair(cell, part, len(cells)), _below(links.user, others, mine),
     )  # fmt: skip
 
 
@@ -210,6 +212,11 @@ def _settled(scene: Scene) -> Ints:
     best[user] = order[first]
     due = (serving >= 0) & (biased[best] > biased[serving] + A3_DB)
     return np.where(due, best, serving)
+
+
+def _below(user: Ints, others: Floats, mine: Floats) -> Floats:
+    served = mine[user] > 0
+    return np.divide(others, mine[user], out=np.zeros(len(others)), where=served)
 
 
 def _strongest(scene: Scene, others: Floats) -> tuple[Ints, Floats]:

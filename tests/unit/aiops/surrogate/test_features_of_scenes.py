@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from ranvier.aiops.surrogate.features import EDGES, NEIGHBOURS, Features, encoded, features, logit, schema
-from ranvier.aiops.surrogate.graph import batched, graph, relations, with_outcomes
+from ranvier.aiops.surrogate.graph import REACHES, batched, graph, relations, with_outcomes
 from ranvier.aiops.surrogate.scaling import FAR, Scaling
 from ranvier.dtops.scenes.drawn import drawn
 from ranvier.dtops.scenes.outcomes import HORIZONS_S, KPIS, Outcomes
@@ -169,7 +169,7 @@ def test_no_scenes_and_other_columns_are_refused(scenes: list[Scene]) -> None:
 def test_the_graph_has_both_ways_and_a_base_for_each_head(scenes: list[Scene]) -> None:
     scaling = Scaling.fitted([features(each) for each in scenes])
     made = graph(scenes[0], scaling, HORIZONS_S)
-    assert set(made.edge_types) == set(relations())
+    assert set(made.edge_types) == {*relations(), REACHES}
     assert (
         made["cell", "serves", "ue"].edge_index.flip(0) == made["ue", "rev_serves", "cell"].edge_index
     ).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ranvier.aiops.surrogate import model_folder
 from ranvier.aiops.surrogate.features import EDGES, features
-from ranvier.aiops.surrogate.graph import batched, graph
+from ranvier.aiops.surrogate.graph import REACHES, batched, graph
 from ranvier.aiops.surrogate.heads import Event
 from ranvier.aiops.surrogate.network import Network, Shape
 from ranvier.aiops.surrogate.predictor import SurrogatePredictor, load_predictor
@@ -168,3 +169,22 @@ def test_a_model_comes_back_from_its_folder(
     for a, b in zip(one, two, strict=True):
         for name, values in a.quantiles.items():
             assert np.array_equal(b.quantiles[name], values)
+
+
+def test_sinr_follows_the_loads_that_the_network_makes_of_the_closed_form_s(
+    scenes: list[Scene], scaling: Scaling, network: Network
+) -> None:
+    """With ρ = ½ everywhere and a shift of ln 3, ρ' = ¾: where noise is nothing, SINR falls by 10 lg 1.5."""
+    made = graph(scenes[0], scaling, HORIZONS_S)
+    made["cell"].load = torch.full_like(made["cell"].load, 0.5)
+    made["ue"].quiet = torch.full_like(made["ue"].quiet, 1e-12)
+    heard = torch.zeros(made["ue"].num_nodes).index_add(
+        0, made[REACHES].edge_index[1], (made[REACHES].below > 0).float()
+    )
+    with torch.no_grad():
+        nodes = torch.zeros(made["cell"].num_nodes, network.shape.width)
+        assert torch.equal(network._louder(made, nodes), torch.zeros(len(heard)))
+        network.shift.bias.fill_(math.log(3.0))
+        found = network._louder(made, nodes)[heard > 0]
+        network.shift.bias.zero_()
+    assert found.numpy() == pytest.approx(np.full(len(found), -10 * math.log10(1.5)), abs=1e-4)
