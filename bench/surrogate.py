@@ -67,7 +67,7 @@ def timed(sites: int, per_cell: int, model: Path | None, quick: bool) -> dict[st
     predictor = predictor_of(model, scene)
     before = _resident_mb()
     whole = _least(lambda: predictor.forecast([scene], HORIZONS), 3 if quick else 9)
-    made = graph(scene, predictor._scaling)
+    made = graph(scene, predictor._scaling, HORIZONS)
     with torch.inference_mode():
         network = _least(lambda: predictor._network(made, [0, 1, 2]), 3 if quick else 9)
     found = {
