@@ -93,3 +93,21 @@ def test_a_loader_that_is_not_there_is_named(path: str) -> None:
 
 def test_a_loader_is_found_by_its_path() -> None:
     assert loader_of("tests.scene_double:load") is load
+
+
+def test_nobody_waits_for_more_than_the_batch_in_work_and_its_own() -> None:
+    """Of one batch more may be begun by others between an answer and the caller's next look at the count."""
+    predictor = ConstantPredictor(slow_s=5e-3)
+    service = InProcess(lambda _: predictor, Path())
+
+    def asks(_: int) -> int:
+        most = 0
+        for _ in range(25):
+            before = len(predictor.batches)
+            service.forecast([scene()], H)
+            most = max(most, len(predictor.batches) - before)
+        return most
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(asks, range(4)))
+    assert max(found) <= 4

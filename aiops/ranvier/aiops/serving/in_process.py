@@ -1,6 +1,6 @@
 """`InProcess`: scene forecasts by a predictor in this process; what comes at once is worked on together.
 
-    callers ► waiting ► whoever has the turn takes as many as fit in a batch ► predictor ► each caller's answer
+    callers ► waiting ► whoever is free takes the oldest, and as many as fit ► predictor ► each caller's answer
 
 One batch at a time: more would share the same cores. A caller holds the predictor that was there when it came,
 so that a model which is exchanged meanwhile changes no answer halfway.
@@ -41,7 +41,7 @@ class InProcess:
         self._load, self._batch_scenes = loader, batch_scenes
         self._predictor = loader(folder)
         self._waiting: list[_Asked] = []
-        self._queue, self._turn = threading.Lock(), threading.Lock()
+        self._change, self._busy = threading.Condition(), False
         self._answered = 0
 
     def forecast(
@@ -75,27 +75,38 @@ class InProcess:
 
     # ------------------------------------------------------------ batches
     def _answer(self, asked: _Asked) -> list[SceneForecast]:
-        with self._queue:
+        """Wait, or work on the oldest batch, until this one is done.
+
+        A lock for the turn would not do: whoever lets go of it takes it again before others have woken.
+        """
+        with self._change:
             self._waiting.append(asked)
-        with self._turn:
-            # Whoever had the turn before may have worked on this one too.
-            if not asked.done:
-                self._work(self._batch(asked))
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: asked.done or not self._busy)
+                if asked.done:
+                    break
+                self._busy, batch = True, self._batch()
+            try:
+                self._work(batch)
+            finally:
+                with self._change:
+                    self._busy = False
+                    self._change.notify_all()
         if asked.error is not None:
             raise asked.error
         return asked.forecasts
 
-    def _batch(self, first: _Asked) -> list[_Asked]:
-        """`first` and all that wait for the same model and horizons, as many as fit."""
-        with self._queue:
-            self._waiting.remove(first)
-            chosen, left = [first], self._batch_scenes - len(first.scenes)
-            for other in list(self._waiting):
-                alike = other.predictor is first.predictor and other.horizons_s == first.horizons_s
-                if alike and len(other.scenes) <= left:
-                    self._waiting.remove(other)
-                    chosen.append(other)
-                    left -= len(other.scenes)
+    def _batch(self) -> list[_Asked]:
+        """The oldest and all that wait for the same model and horizons, as many as fit."""
+        first = self._waiting.pop(0)
+        chosen, left = [first], self._batch_scenes - len(first.scenes)
+        for other in list(self._waiting):
+            alike = other.predictor is first.predictor and other.horizons_s == first.horizons_s
+            if alike and len(other.scenes) <= left:
+                self._waiting.remove(other)
+                chosen.append(other)
+                left -= len(other.scenes)
         return chosen
 
     def _work(self, batch: Sequence[_Asked]) -> None:
