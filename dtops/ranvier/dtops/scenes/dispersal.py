@@ -80,7 +80,7 @@ class Dispersal:
 
     def _after(self, horizon_s: float) -> After:
         scene, budget, area = self._scene, self._budget, self._area
-        speed = np.where(budget.served, scene.users.speed_m_s, 0.0)
+        speed = np.where(budget.served, np.abs(scene.users.speed_m_s), 0.0)
         gone = speed * max(horizon_s - HALF_PERIOD_S, 0.0)
         channel_m = float(np.clip(CHANNEL_SHARE * self._spacing_m, *CHANNEL_M))
         k = np.exp(-gone / channel_m)

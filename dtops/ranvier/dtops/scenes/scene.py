@@ -24,6 +24,10 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
+FARTHEST_M, FASTEST_M_S = 2e7, 1e4
+"""Bounds of places and speeds: half around the Earth, and faster than anything that is served."""
+
+
 @dataclass(frozen=True, slots=True)
 class CellColumns:
     """C cells, (C,) each.
@@ -153,14 +157,18 @@ class Scene:
         _in_range("users.service", self.users.service, len(SERVICES))
         _in_range("users.motion", self.users.motion, len(MOTIONS))
         finite = {
-            "links.gain_db": self.links.gain_db, "cells.tx_power_dbm": self.cells.tx_power_dbm,
-            "users.offered_bit_s": self.users.offered_bit_s,
+            "links.gain_db": (self.links.gain_db, np.inf), "cells.tx_power_dbm": (self.cells.tx_power_dbm, np.inf),
+            "users.offered_bit_s": (self.users.offered_bit_s, np.inf),
+            "users.speed_m_s": (self.users.speed_m_s, FASTEST_M_S), "cells.tilt_deg": (self.cells.tilt_deg, np.inf),
+        } | {
+            f"{name}.{axis}_m": (getattr(part, f"{axis}_m"), FARTHEST_M)
+            for name, part in (("cells", self.cells), ("users", self.users)) for axis in ("x", "y", "height")
         }  # fmt: skip
-        for name, values in finite.items():
-            if not np.isfinite(values).all():
-                raise InputError(
-                    f"finite {name}", f"{values[~np.isfinite(values)][0]}", "leave such rows out"
-                )
+        for name, (values, most) in finite.items():
+            wrong = ~np.isfinite(values) | (np.abs(values) > most)
+            if wrong.any():
+                bound = f" of {most:g} at most" if np.isfinite(most) else ""
+                raise InputError(f"finite {name}{bound}", f"{values[wrong][0]}", "leave such rows out")
 
     def rsrp_dbm(self) -> Floats:
         """(E,) SS-RSRP of each link: the power of a resource element (TS 38.215 5.1.1); −inf if the cell is off."""

@@ -46,6 +46,9 @@ def test_a_scene_of_nobody_comes_back_too() -> None:
         (lambda s: with_users(s, motion=np.array([0, -1, 1])), "users.motion of 0 to 3"),
         (lambda s: with_cells(s, tx_power_dbm=np.array([np.nan, 40.0])), "finite cells.tx_power_dbm"),
         (lambda s: with_users(s, offered_bit_s=np.array([1.0, np.inf, 1.0])), "finite users.offered_bit_s"),
+        (lambda s: with_users(s, x_m=np.array([1.0, np.nan, 1.0])), "finite users.x_m"),
+        (lambda s: with_users(s, speed_m_s=np.array([1.0, 1e9, 1.0])), "users.speed_m_s of 10000 at most"),
+        (lambda s: with_cells(s, y_m=np.array([1e30, 40.0])), "cells.y_m of 2e\\+07 at most"),
         (lambda s: replace(s, links=replace(s.links, gain_db=s.links.gain_db - np.inf)), "finite links.gain_db"),
     ],
 )  # fmt: skip
