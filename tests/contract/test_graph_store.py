@@ -388,7 +388,7 @@ def test_redelivery_of_anything_alters_nothing_even_after_corrections(store: Gra
 
 
 def test_many_times_of_recording_in_one_batch_are_as_good_as_a_batch_for_each(store: GraphStore) -> None:
-    def seen(network: str, base: int, times: Sequence[int]) -> list[object]:
+    def seen(network: str, base: int, times: Sequence[int]) -> list[list[tuple[object, ...]]]:
         """Who serves from when to when, and when that was recorded, for all that was ever known."""
         found = [
             store.snapshot("default", network, t, base + known).relations
@@ -402,21 +402,24 @@ def test_many_times_of_recording_in_one_batch_are_as_good_as_a_batch_for_each(st
     @examples(store)
     @given(events(), st.lists(st.integers(0, 2), min_size=40, max_size=40), st.randoms())
     def holds(changes: list[TopologyChange], steps: list[int], chance: random.Random) -> None:
+        """One time in two batches leaves the same facts; one that changed and changed back may be recorded anew."""
         chance.shuffle(changes)
         said = [*(node(f"Cell={i}", 0) for i in (1, 2, 3)), node("UE=1", 0), *changes]
         times = list(itertools.accumulate(steps[: len(said)]))
         found = []
+        cut = chance.randint(0, len(said))
+        halved = 0 < cut < len(said) and times[cut - 1] == times[cut]
         for whole in (True, False):
             network, base = f"n{next(_networks)}", 1_000_000 * next(_networks)
             moved, recorded = _move(said, network), [base + at for at in times]
             if whole:
-                cut = chance.randint(0, len(said))
                 store.apply(moved[:cut], recorded[:cut], {("t", 0): cut})
                 store.apply(moved[cut:], recorded[cut:])
             else:
                 for at, several in itertools.groupby(zip(recorded, moved, strict=True), key=lambda x: x[0]):
                     store.apply([change for _, change in several], at)
-            found.append(seen(network, base, times))
+            every = seen(network, base, times)
+            found.append([[fact[:3] for fact in each] for each in every] if halved else every)
         assert found[0] == found[1]
 
     holds()
