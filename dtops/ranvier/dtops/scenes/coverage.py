@@ -83,6 +83,8 @@ def coverage(scene: Scene, budget: LinkBudget) -> Coverage:
     serves /= np.maximum(serves.sum(axis=1, keepdims=True), 1e-9)
     heard = 10 ** (power / 10) * np.minimum(budget.load, 1.0)[cell]
     heard[np.arange(len(at)), first] = 0.0
+    carrier = cells.dl_frequency_hz[cell]
+    heard[carrier != np.take_along_axis(carrier, first[:, None], axis=1)] = 0.0
     noise = 10 ** (scene.noise_dbm / 10) / SUBCARRIERS
     share = np.bincount(cell.ravel(), serves.ravel(), len(cells)) / len(at)
     sinr = best - 10 * np.log10(heard.sum(axis=1) + noise)

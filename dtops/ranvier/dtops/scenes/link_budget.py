@@ -108,72 +108,88 @@ class LinkBudget:
         return np.asarray(np.bincount(self.cell, found, len(self.load)), dtype=float)
 
 
+class _Air:
+    """What users are served with and what disturbs them, and from loads (C,) what comes of it.
+
+    link, cell (U,) that serve, mine_mw (U,) and others_mw (E,) per PRB
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        links, cells = scene.links, scene.cells
+        power = np.where(
+            cells.on[links.cell], 10 ** ((cells.tx_power_dbm[links.cell] + links.gain_db) / 10), 0.0
+        ) / cells.prbs[links.cell]  # fmt: skip
+        self._links, self._noise_mw = links, 10 ** (scene.noise_dbm / 10)
+        self.link = _settled(scene)
+        self.served = self.link >= 0
+        self.cell = np.where(self.served, self.of_link(links.cell), 0).astype(np.int64)
+        self.mine_mw = np.where(self.served, self.of_link(power), 0.0)
+        # Only what shares the serving cell's carrier interferes.
+        same = cells.dl_frequency_hz[links.cell] == cells.dl_frequency_hz[self.cell][links.user]
+        mine = np.arange(len(links)) == self.link[links.user]
+        self.others_mw = np.where(same & ~mine, power, 0.0)
+        self._strong, self._strong_mw = _strongest(scene, self.others_mw)
+        self._active = np.array(list(product((False, True), repeat=ENUMERATED)))
+        self._hertz = (cells.prbs * SUBCARRIERS * _spacing_hz(scene))[self.cell]
+        los = self.served & self.of_link(links.los).astype(bool)
+        self._curves = curves(np.where(self.served, self.of_link(links.k_factor_db), 0.0), los)
+
+    def sinr(self, load: Floats) -> Floats:
+        """(U,) with the mean of the neighbours, as a ratio."""
+        return np.asarray(self.mine_mw / (self._heard(load) + self._noise_mw))
+
+    def rate(self, load: Floats) -> Floats:
+        """(U,) bit/s, over which of the strongest send, each by itself."""
+        silent = np.exp(-((load[self._strong] / FELT) ** FELT_POWER))
+        mean = (load[self._strong] * self._strong_mw).sum(axis=1)
+        rest = np.maximum(self._heard(load) - mean, 0.0) + self._noise_mw
+        likely = np.where(self._active[:, None], 1 - silent, silent).prod(axis=2)
+        noise = rest + self._active.astype(float) @ self._strong_mw.T
+        snr_db = 10 * np.log10(np.maximum(self.mine_mw / noise, 1e-12))
+        bits = (likely * efficiency(snr_db, self._curves)).sum(axis=0)
+        return np.asarray(np.maximum(self._hertz * bits, 1.0))
+
+    def _heard(self, load: Floats) -> Floats:
+        links = self._links
+        found = np.bincount(links.user, self.others_mw * load[links.cell], len(self.link))
+        return np.asarray(found, dtype=float)
+
+    def of_link(self, column: NDArray[Any]) -> NDArray[Any]:
+        """(U,) of the serving link; anything without one."""
+        return column[self.link] if len(column) else np.zeros(len(self.link), dtype=column.dtype)
+
+
 def link_budget(scene: Scene) -> LinkBudget:
     """The link budget of a scene."""
-    links, cells, users = scene.links, scene.cells, scene.users
-    count = len(users)
-    power = np.where(
-        cells.on[links.cell], 10 ** ((cells.tx_power_dbm[links.cell] + links.gain_db) / 10), 0.0
-    ) / cells.prbs[links.cell]  # fmt: skip
-    noise = 10 ** (scene.noise_dbm / 10)
-    serving = _settled(scene)
-    has = serving >= 0
-    cell = np.where(has, links.cell[serving] if len(links) else 0, 0)
-    mine = np.where(has, power[serving] if len(links) else 0.0, 0.0)
-    # Only what shares the serving cell's carrier interferes.
-    same = cells.dl_frequency_hz[links.cell] == cells.dl_frequency_hz[cell][links.user]
-    others = np.where(same & (np.arange(len(links)) != serving[links.user]), power, 0.0)
-    strong, strong_mw = _strongest(scene, others)
-    hertz = (cells.prbs * SUBCARRIERS * _spacing_hz(scene))[cell]
-    k_db = np.where(has, links.k_factor_db[serving] if len(links) else 0.0, 0.0)
-    of = curves(k_db, has & (links.los[serving] if len(links) else has))
-    active = np.array(list(product((False, True), repeat=ENUMERATED)))
-    noisy_mw = active.astype(float) @ strong_mw.T
+    cells, users, air = len(scene.cells), scene.users, _Air(scene)
+    has, cell = air.served, air.cell
     offered = np.where(has, users.offered_bit_s, 0.0)
     full = has & (users.service == FULL_BUFFER)
-    endless = np.bincount(cell, full, len(cells)) > 0
-    per_s = np.divide(offered, users.burst_bits, out=np.zeros(count), where=has & (users.burst_bits > 0))
-    quantum_s = scene.slot_s / SUBBANDS
+    per_s = np.divide(offered, users.burst_bits, out=np.zeros(len(users)), where=has & (users.burst_bits > 0))
 
-    def heard(load: Floats) -> Floats:
-        return np.asarray(np.bincount(links.user, others * load[links.cell], count), dtype=float)
-
-    def rate(load: Floats) -> Floats:
-        """Over which of the strongest send, each by itself."""
-        silent = np.exp(-((load[strong] / FELT) ** FELT_POWER))
-        sends = 1 - silent
-        rest = np.maximum(heard(load) - (load[strong] * strong_mw).sum(axis=1), 0.0) + noise
-        likely = np.where(active[:, None], sends, silent).prod(axis=2)
-        snr_db = 10 * np.log10(np.maximum(mine / (rest + noisy_mw), 1e-12))
-        return np.asarray(np.maximum(hertz * (likely * efficiency(snr_db, of)).sum(axis=0), 1.0))
+    def sums(values: Floats | NDArray[np.bool_]) -> Floats:
+        return np.asarray(np.bincount(cell, values, cells), dtype=float)
 
     def burst(rates: Floats) -> Floats:
-        return np.asarray(users.burst_bits / rates + quantum_s)
+        return np.asarray(users.burst_bits / rates + scene.slot_s / SUBBANDS)
 
-    def sinr(load: Floats) -> Floats:
-        return np.asarray(mine / (heard(load) + noise))
-
-    def asked(rates: Floats) -> Floats:
-        return np.asarray(np.bincount(cell, per_s * burst(rates), len(cells)) + endless, dtype=float)
-
-    load: Floats = np.zeros(len(cells))
+    endless = sums(full) > 0
+    load: Floats = np.zeros(cells)
     for _ in range(ITERATIONS):
-        load = 0.5 * load + 0.5 * np.minimum(asked(rate(load)), 1.0)
-    rates = rate(load)
-    wanted, each_s = asked(rates), burst(rates)
-    part = per_s * each_s
-    coming: Floats = np.asarray(np.bincount(cell, per_s, len(cells)), dtype=float)
+        load = 0.5 * load + 0.5 * np.minimum(sums(per_s * burst(air.rate(load))) + endless, 1.0)
+    rates = air.rate(load)
+    each_s = burst(rates)
+    part, coming = per_s * each_s, sums(per_s)
+    wanted = sums(part) + endless
     slow, late_s = slowed(wanted, coming)
     queued_s = each_s / slow[cell]
-    activity = np.minimum(per_s * (queued_s + HARQ_S), 1.0) + full
-    delay = np.bincount(cell, per_s * queued_s, len(cells)) / np.maximum(coming, 1e-9)
+    delay = sums(per_s * queued_s) / np.maximum(coming, 1e-9) + late_s + scene.slot_s / 2
     return LinkBudget(
-        serving, cell, _known(has, scene.rsrp_dbm()[serving] if len(links) else np.zeros(count)),
-        _decibels(has, sinr(np.zeros(len(cells)))), _decibels(has, sinr(np.ones(len(cells)))),
-        _decibels(has, sinr(load)), _known(has, rates), load, wanted,
-        np.bincount(cell, has, len(cells)).astype(float), np.bincount(cell, offered, len(cells)).astype(float),
-        each_s, per_s, activity, np.where(coming > 0, delay + late_s + scene.slot_s / 2, 0.0),
-        _fair(cell, part, len(cells)), _below(links.user, others, mine),
+        air.link, cell, _known(has, air.of_link(scene.rsrp_dbm())),
+        _decibels(has, air.sinr(np.zeros(cells))), _decibels(has, air.sinr(np.ones(cells))),
+        _decibels(has, air.sinr(load)), _known(has, rates), load, wanted, sums(has), sums(offered), each_s, per_s,
+        np.minimum(per_s * (queued_s + HARQ_S), 1.0) + full, np.where(coming > 0, delay, 0.0),
+        _fair(cell, part, cells), _below(scene.links.user, air.others_mw, air.mine_mw),
     )  # fmt: skip
 
 

@@ -97,3 +97,15 @@ def test_the_map_tells_users_rsrp_better_than_their_mean_does() -> None:
     at = area.point(np.stack([scene.users.x_m, scene.users.y_m], axis=1))
     ours = budget.served & ~scene.users.indoor
     assert np.std((budget.rsrp_dbm - area.rsrp_dbm[at])[ours]) < np.std(budget.rsrp_dbm[ours])
+
+
+def test_cells_on_other_carriers_do_not_disturb_the_map() -> None:
+    """With neighbours on carriers of their own, SINR is RSRP over noise alone, whatever their load."""
+    scene = with_users(
+        plain_scene([[-90.0, -95.0], [-97.0, -92.0]], offered_bit_s=8e6), x_m=np.array([50.0, 450.0])
+    )
+    apart = with_cells(scene, dl_frequency_hz=np.array([2e9, 3e9]))
+    noise_dbm = scene.noise_dbm - 10 * np.log10(12)
+    alone, shared = (coverage(each, link_budget(each)) for each in (apart, scene))
+    assert alone.sinr_db == pytest.approx(alone.rsrp_dbm - noise_dbm)
+    assert (shared.sinr_db < alone.sinr_db).all()
