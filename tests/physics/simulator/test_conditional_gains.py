@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,6 +23,9 @@ GRID = parse({
     "deployment": {"kind": "hexagonal_grid", "sites": 7},
     "users": {"per_cell": 1, "indoor_share": 0.0, "floors": False},
 })  # fmt: skip
+CARS = GRID.changed(users={"car_share": 1.0})
+CAR_DB, CAR_SIGMA_DB = 9.0, 5.0
+"""Of a car without metallised windows (TR 38.901 7.4.3.2)."""
 MIXED = GRID.changed(users={"indoor_share": 0.5, "per_cell": 3})
 
 
@@ -93,6 +97,55 @@ def shadow(source: StatisticalGains, bare: StatisticalGains, place_m: torch.Tens
     apart = each[0].gain_db[..., 0] - each[1].gain_db[..., 0]
     at = torch.argsort(each[0].cell, dim=2).gather(2, own)
     return apart.gather(2, at)[..., 0].double().numpy()
+
+
+@pytest.mark.parametrize(("site_correlation", "sites"), [(0.0, 7), (0.5, 7), (0.5, 1)])
+def test_the_loss_of_a_car_is_drawn_from_what_the_gains_leave_open(
+    site_correlation: float, sites: int
+) -> None:
+    """Over scenes and runs: z of the run is standard normal, with covariance 1 − 1 / precision with the scene's.
+
+    precision = 1 + (σ_car / σ_SF)² (R⁻¹)_SF,SF 1ᵀ C⁻¹ 1, where delay spread (ρ = −0.4) tells of shadowing too. It
+    is seen far away, where each link's gain has shadowing of its own: of 7 sites, σ² (1 / 7 + ρ 6 / 7) remains.
+    """
+    seeds = Seeds.of(range(RUNS), range(RUNS, 2 * RUNS))
+    people, layout = CARS.population(seeds), CARS.layout()
+    told = (torch.arange(7) < sites).expand(people.position_m.shape[1], -1)
+    how = {"site_correlation": site_correlation, "line_of_sight": False}
+    run = ConditionalGains(seeds, people, layout, told_sites=told, **how)  # type: ignore[arg-type]
+    bare = StatisticalGains(seeds, people, layout, shadowing=False, **how)  # type: ignore[arg-type]
+    walking = replace(people, in_car=torch.zeros_like(people.in_car))
+    without = StatisticalGains(seeds, walking, layout, shadowing=False, **how)  # type: ignore[arg-type]
+    moved = people.position_m + torch.tensor([400.0, 0.0, 0.0])
+    away = [each.gains(layout, moved).gain_db[..., 0].mean(dim=-1).double() for each in (run, bare, without)]
+    scene_z, seen_z = (((away[2] - each) - CAR_DB) / CAR_SIGMA_DB for each in (away[1], away[0]))
+    precision = 1 + (CAR_SIGMA_DB / SIGMA_DB) ** 2 / (1 - 0.4**2) * sites / (
+        1 + (sites - 1) * site_correlation
+    )
+    noise = (SIGMA_DB / CAR_SIGMA_DB) ** 2 * (1 / 7 + site_correlation * 6 / 7)
+    n = 7 * RUNS
+    assert seen_z.mean() == pytest.approx(0.0, abs=4 * math.sqrt((1 + noise) / n))
+    assert seen_z.var() == pytest.approx(1 + noise, rel=4 * math.sqrt(2 / n) + 0.02)
+    covariance = (seen_z * scene_z).mean() - seen_z.mean() * scene_z.mean()
+    assert covariance == pytest.approx(1 - 1 / precision, abs=4 * math.sqrt((1 + noise) / n))
+
+
+def test_next_to_where_a_user_is_its_gains_are_nearly_what_was_told() -> None:
+    """Car and shadowing change together: one metre on, only σ √(1 − c²) is new."""
+    seeds = Seeds.of([3] * RUNS, range(RUNS))
+    people, layout = CARS.population(seeds), CARS.layout()
+    scene, run = (
+        kind(seeds, people, layout, line_of_sight=False) for kind in (StatisticalGains, ConditionalGains)
+    )
+    bare = StatisticalGains(seeds, people, layout, line_of_sight=False, shadowing=False)
+    assert equal(run.gains(layout, people.position_m), scene.gains(layout, people.position_m))
+    c = math.exp(-1 / D_CORR_M)
+    moved = people.position_m + torch.tensor([1.0, 0.0, 0.0])
+    apart = shadow(run, bare, moved) - c * shadow(scene, bare, people.position_m)
+    # Of what the run's car takes less or more, 1 − c = 2 % is not made up for by shadowing.
+    assert apart.std() == pytest.approx(
+        SIGMA_DB * math.sqrt(1 - c * c), rel=4 / math.sqrt(2 * 7 * RUNS) + 0.02
+    )
 
 
 def test_line_of_sight_lasts_on_the_way_and_is_anybody_s_far_away() -> None:

@@ -29,7 +29,7 @@ from ranvier.dtops.simulator.seeds import Seeds
 
 Split = Literal["train", "validation", "known", "unseen"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "known", "unseen")
-VERSION = 2
+VERSION = 3
 """Changes whenever the same recipe would draw other deployments or outcomes."""
 BIT_S_PER_HZ = 1.5
 """What a loaded cell delivers, to express load as a part of what it can carry."""

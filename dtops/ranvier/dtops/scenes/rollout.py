@@ -35,34 +35,35 @@ def rollout(
     """The KPIs of each run of a deployment at each horizon; `scene` is what was drawn of it."""
     link = scene.serving()
     first = torch.from_numpy(np.where(link >= 0, scene.links.cell[link], -1))
-    parts = [_at(deployment, first, run_seeds, h, warm_s, threads, source) for h in horizons_s]
+    seeds = Seeds.of([deployment.scene_seed] * len(run_seeds), list(run_seeds))
+    people, layout = _repeated(deployment, len(run_seeds)), deployment.layout
+    if source is None:
+        told = torch.zeros((len(people), len(layout.sites)), dtype=torch.bool)
+        told[scene.links.user, scene.cells.site[scene.links.cell]] = True
+        source = ConditionalGains(
+            seeds, people, layout, deployment.scenario.site_correlation,
+            large_scale_told=deployment.shadowing == "given", told_sites=told,
+        )  # fmt: skip
+
+    def run(horizon_s: float) -> Simulator:
+        return Simulator(
+            deployment.scenario, seeds, population=people, source=source, threads=threads, layout=layout,
+            motion_ahead_s=horizon_s - PERIOD_S - warm_s,
+        )  # fmt: skip
+
+    parts = [_measured(run(each), first, warm_s) for each in horizons_s]
     return Outcomes(
         tuple(horizons_s), {name: np.stack([part[name] for part in parts], axis=1) for name in parts[0]}
     )
 
 
-def _at(
-    deployment: Deployment, first: Tensor, run_seeds: Sequence[int], horizon_s: float, warm_s: float,
-    threads: int, source: GainSource | None,
-) -> dict[str, Samples]:  # fmt: skip
-    """KPI to (n, m) in the period that ends at the horizon."""
-    many = len(run_seeds)
-    seeds = Seeds.of([deployment.scene_seed] * many, list(run_seeds))
-    people, layout = _repeated(deployment, many), deployment.layout
-    if source is None:
-        source = ConditionalGains(
-            seeds, people, layout, deployment.scenario.site_correlation,
-            large_scale_told=deployment.shadowing == "given",
-        )  # fmt: skip
-    run = Simulator(
-        deployment.scenario, seeds, population=people, source=source, threads=threads, layout=layout,
-        motion_ahead_s=horizon_s - PERIOD_S - warm_s,
-    )  # fmt: skip
+def _measured(run: Simulator, first: Tensor, warm_s: float) -> dict[str, Samples]:
+    """KPI to (n, m) in the period after the warm-up; `first` (U,) is the cell of each user in the scene."""
     state = run.start()
     for _ in run.blocks(state, round(warm_s / run.carrier.slot_s)):
         pass
     run.period(state)
-    rsrp, sinr, handovers = [], [], torch.zeros((many, len(people)))
+    rsrp, sinr, handovers = [], [], torch.zeros_like(run.population.present, dtype=torch.float32)
     for block in run.blocks(state, round(PERIOD_S / run.carrier.slot_s)):
         if block.events is not None:
             handovers += block.events.succeeded

@@ -81,7 +81,7 @@ class StatisticalGains:
         """Columns of LinkGains for n users at `place_m` (n, 3) that are `which` (n, 2)."""
         snapped = on_grid(place_m)
         near = nearest(self._table, snapped)
-        user = UserTraits(self.population, self.seeds, which, layout.environment)
+        user = self._traits(near, which)
         paths = self._paths(near, snapped, user, which)
         los = self._los(near, paths, which)
         state = torch.where(user.indoor[:, None], O2I, torch.where(los, LOS, NLOS))
@@ -96,6 +96,10 @@ class StatisticalGains:
             near.cells.reshape(len(place_m), -1), gain.reshape(len(place_m), -1, gain.shape[-1]),
             per_link(los), per_link(spread), per_link(k_factor),
         )  # fmt: skip
+
+    def _traits(self, near: Near, which: Tensor) -> UserTraits:  # noqa: ARG002
+        """What n users are, at the place from which they hear `near`."""
+        return UserTraits(self.population, self.seeds, which, self.layout.environment)
 
     def _paths(self, near: Near, place_m: Tensor, user: UserTraits, which: Tensor) -> Paths:
         flat = torch.sqrt(near.offset_m[..., 0] ** 2 + near.offset_m[..., 1] ** 2)
@@ -245,11 +249,14 @@ class _States:
 
 
 class UserTraits:
-    """What n users are, wherever they go: indoors, in a car, and what that costs."""
+    """What n users are, wherever they go: indoors, in a car, and what that costs.
+
+    car_normal  (n,) standard normal of the car's loss
+    """
 
     def __init__(self, population: Population, seeds: Seeds, which: Tensor, environment: str) -> None:
         at = (which[:, 0], which[:, 1])
-        self.indoor, self._low, self._car = (
+        self.indoor, self._low, self.in_car = (
             population.indoor[at],
             population.low_loss[at],
             population.in_car[at],
@@ -261,13 +268,13 @@ class UserTraits:
         first, second = (streams.uniform(keys(f"indoor depth {i}")) for i in (1, 2))
         depth = penetration.indoor_depth_m(environment, first, second)  # type: ignore[arg-type]
         self.depth_m = torch.where(self.indoor, depth, 0.0)
-        self._wall, self._glass = (streams.normal(keys(name)) for name in ("building", "car"))
+        self._wall, self.car_normal = (streams.normal(keys(name)) for name in ("building", "car"))
 
     def loss_db(self, ghz: float) -> Tensor:
         """Penetration (n,) in dB."""
         building = penetration.building_loss_db(ghz, self._low, self.depth_m, self._wall)
-        car = penetration.car_loss_db(self._glass)
-        return torch.where(self.indoor, building, 0.0) + torch.where(self._car, car, 0.0)
+        car = penetration.car_loss_db(self.car_normal)
+        return torch.where(self.indoor, building, 0.0) + torch.where(self.in_car, car, 0.0)
 
 
 def _user_keys(seeds: Seeds, population: Population, purpose: str, which: Tensor) -> Tensor:
