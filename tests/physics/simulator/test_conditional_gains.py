@@ -99,53 +99,82 @@ def shadow(source: StatisticalGains, bare: StatisticalGains, place_m: torch.Tens
     return apart.gather(2, at)[..., 0].double().numpy()
 
 
+def losses(
+    scenario: Scenario, site_correlation: float = 0.0, sites: int = 7
+) -> tuple[np.ndarray, np.ndarray]:
+    """(RUNS · U) dB of users' cars: in their scenes, and in a run of each as the mean gain 400 m on shows it.
+
+    There each link has shadowing of its own, of which σ² (1 / 7 + ρ 6 / 7) remains in the mean over 7 sites.
+    """
+    seeds = Seeds.of(range(RUNS), range(RUNS, 2 * RUNS))
+    people, layout = scenario.population(seeds), scenario.layout()
+    told = (torch.arange(7) < sites).expand(people.position_m.shape[1], -1)
+    how = {"site_correlation": site_correlation, "line_of_sight": False}
+    run = ConditionalGains(
+        seeds, people, layout, told_sites=told, car_share=scenario.users.car_share,
+        **how,  # type: ignore[arg-type]
+    )  # fmt: skip
+    afoot = replace(people, in_car=torch.zeros_like(people.in_car))
+    bare, without = (
+        StatisticalGains(seeds, each, layout, shadowing=False, **how)  # type: ignore[arg-type]
+        for each in (people, afoot)
+    )
+    moved = people.position_m + torch.tensor([400.0, 0.0, 0.0])
+    mean = [each.gains(layout, moved).gain_db[..., 0].mean(dim=-1).double() for each in (without, bare, run)]
+    return (mean[0] - mean[1]).ravel().numpy(), (mean[0] - mean[2]).ravel().numpy()
+
+
 @pytest.mark.parametrize(("site_correlation", "sites"), [(0.0, 7), (0.5, 7), (0.5, 1)])
 def test_the_loss_of_a_car_is_drawn_from_what_the_gains_leave_open(
     site_correlation: float, sites: int
 ) -> None:
-    """Over scenes and runs: z of the run is standard normal, with covariance 1 − 1 / precision with the scene's.
+    """All are in cars: a run's loss is N(9, 5²), with covariance 5² (1 − 1 / precision) with the scene's.
 
-    precision = 1 + (σ_car / σ_SF)² (R⁻¹)_SF,SF 1ᵀ C⁻¹ 1, where delay spread (ρ = −0.4) tells of shadowing too. It
-    is seen far away, where each link's gain has shadowing of its own: of 7 sites, σ² (1 / 7 + ρ 6 / 7) remains.
+    precision = 1 + (σ_car / σ_SF)² (R⁻¹)_SF,SF 1ᵀ C⁻¹ 1, where delay spread (ρ = −0.4) tells of shadowing too.
     """
-    seeds = Seeds.of(range(RUNS), range(RUNS, 2 * RUNS))
-    people, layout = CARS.population(seeds), CARS.layout()
-    told = (torch.arange(7) < sites).expand(people.position_m.shape[1], -1)
-    how = {"site_correlation": site_correlation, "line_of_sight": False}
-    run = ConditionalGains(seeds, people, layout, told_sites=told, **how)  # type: ignore[arg-type]
-    bare = StatisticalGains(seeds, people, layout, shadowing=False, **how)  # type: ignore[arg-type]
-    walking = replace(people, in_car=torch.zeros_like(people.in_car))
-    without = StatisticalGains(seeds, walking, layout, shadowing=False, **how)  # type: ignore[arg-type]
-    moved = people.position_m + torch.tensor([400.0, 0.0, 0.0])
-    away = [each.gains(layout, moved).gain_db[..., 0].mean(dim=-1).double() for each in (run, bare, without)]
-    scene_z, seen_z = (((away[2] - each) - CAR_DB) / CAR_SIGMA_DB for each in (away[1], away[0]))
-    precision = 1 + (CAR_SIGMA_DB / SIGMA_DB) ** 2 / (1 - 0.4**2) * sites / (
-        1 + (sites - 1) * site_correlation
-    )
-    noise = (SIGMA_DB / CAR_SIGMA_DB) ** 2 * (1 / 7 + site_correlation * 6 / 7)
+    scene, seen = losses(CARS, site_correlation, sites)
+    alike = sites / (1 + (sites - 1) * site_correlation)
+    precision = 1 + (CAR_SIGMA_DB / SIGMA_DB) ** 2 / (1 - 0.4**2) * alike
+    variance = CAR_SIGMA_DB**2 + SIGMA_DB**2 * (1 / 7 + site_correlation * 6 / 7)
     n = 7 * RUNS
-    assert seen_z.mean() == pytest.approx(0.0, abs=4 * math.sqrt((1 + noise) / n))
-    assert seen_z.var() == pytest.approx(1 + noise, rel=4 * math.sqrt(2 / n) + 0.02)
-    covariance = (seen_z * scene_z).mean() - seen_z.mean() * scene_z.mean()
-    assert covariance == pytest.approx(1 - 1 / precision, abs=4 * math.sqrt((1 + noise) / n))
+    assert seen.mean() == pytest.approx(CAR_DB, abs=4 * math.sqrt(variance / n))
+    assert seen.var() == pytest.approx(variance, rel=4 * math.sqrt(2 / n) + 0.02)
+    covariance = np.cov(seen, scene)[0, 1]
+    spread = CAR_SIGMA_DB * math.sqrt(variance / n)
+    assert covariance == pytest.approx(CAR_SIGMA_DB**2 * (1 - 1 / precision), abs=4 * spread)
+
+
+def test_who_is_in_a_car_is_drawn_from_what_the_gains_leave_open() -> None:
+    """Three of ten are: the law of the loss is that mixture in scenes and in runs, and the two are exchangeable."""
+    share = 0.3
+    scene, seen = losses(GRID.changed(users={"car_share": share}))
+    n, noise = 7 * RUNS, SIGMA_DB**2 / 7
+    mean, variance = share * CAR_DB, share * (CAR_SIGMA_DB**2 + (1 - share) * CAR_DB**2)
+    assert scene[scene != 0].mean() == pytest.approx(CAR_DB, abs=4 * CAR_SIGMA_DB / math.sqrt(share * n))
+    assert scene[scene != 0].std() == pytest.approx(CAR_SIGMA_DB, rel=4 / math.sqrt(2 * share * n))
+    assert seen.mean() == pytest.approx(mean, abs=4 * math.sqrt((variance + noise) / n))
+    # The fourth moment of such a mixture is about four times its variance squared: relative error √(3 / n).
+    assert seen.var() == pytest.approx(variance + noise, rel=4 * math.sqrt(3 / n) + 0.02)
+    odd = scene**2 * seen - scene * (seen**2 - noise)
+    assert odd.mean() == pytest.approx(0.0, abs=4 * odd.std() / math.sqrt(n))
+    assert 0.3 * variance < np.cov(seen, scene)[0, 1] < 0.95 * variance
 
 
 def test_next_to_where_a_user_is_its_gains_are_nearly_what_was_told() -> None:
     """Car and shadowing change together: one metre on, only σ √(1 − c²) is new."""
     seeds = Seeds.of([3] * RUNS, range(RUNS))
     people, layout = CARS.population(seeds), CARS.layout()
-    scene, run = (
-        kind(seeds, people, layout, line_of_sight=False) for kind in (StatisticalGains, ConditionalGains)
-    )
+    scene = StatisticalGains(seeds, people, layout, line_of_sight=False)
+    run = ConditionalGains(seeds, people, layout, line_of_sight=False, car_share=1.0)
     bare = StatisticalGains(seeds, people, layout, line_of_sight=False, shadowing=False)
-    assert equal(run.gains(layout, people.position_m), scene.gains(layout, people.position_m))
+    here = [each.gains(layout, people.position_m).gain_db for each in (run, scene)]
+    torch.testing.assert_close(here[0], here[1], rtol=0, atol=1e-4)
     c = math.exp(-1 / D_CORR_M)
     moved = people.position_m + torch.tensor([1.0, 0.0, 0.0])
     apart = shadow(run, bare, moved) - c * shadow(scene, bare, people.position_m)
     # Of what the run's car takes less or more, 1 − c = 2 % is not made up for by shadowing.
-    assert apart.std() == pytest.approx(
-        SIGMA_DB * math.sqrt(1 - c * c), rel=4 / math.sqrt(2 * 7 * RUNS) + 0.02
-    )
+    new = SIGMA_DB * math.sqrt(1 - c * c)
+    assert apart.std() == pytest.approx(new, rel=4 / math.sqrt(2 * 7 * RUNS) + 0.02)
 
 
 def test_line_of_sight_lasts_on_the_way_and_is_anybody_s_far_away() -> None:

@@ -74,7 +74,7 @@ class Recipe:
 
 RECIPES = {
     "standard": Recipe(
-        "standard", {"train": 768, "validation": 18, "known": 30, "unseen": 15},
+        "standard", {"train": 288, "validation": 18, "known": 30, "unseen": 15},
         {"train": 4, "validation": 10, "known": 20, "unseen": 20},
     ),
     "small": Recipe(

@@ -42,7 +42,8 @@ def rollout(
         told[scene.links.user, scene.cells.site[scene.links.cell]] = True
         source = ConditionalGains(
             seeds, people, layout, deployment.scenario.site_correlation,
-            large_scale_told=deployment.shadowing == "given", told_sites=told,
+            large_scale_told=deployment.shadowing == "given", car_share=deployment.scenario.users.car_share,
+            told_sites=told,
         )  # fmt: skip
 
     def run(horizon_s: float) -> Simulator:

@@ -80,7 +80,7 @@ def population(
         return streams.uniform(seeds.scene_keys(streams.purpose(purpose), key[None]))
 
     indoor = uniform("indoor") < drop.indoor_share
-    in_car = ~indoor & (uniform("car") < drop.car_share)
+    in_car = ~indoor & (uniform("in a car") < drop.car_share)
     height = torch.where(indoor & drop.floors, _floor_height(uniform), drop.height_m)
     place = _places(drop, deployment, plan, key, seeds)
     speed = torch.where(indoor, drop.indoor_speed_kmh, drop.speed_kmh).to(torch.float64) / 3.6

@@ -12,18 +12,19 @@ sight only the state is told: a is drawn from the half-line on which the state i
 Each state of a link has fields of its own: when line of sight comes or goes, the new state's are the run's alone.
 Only what a user's own links tell is heeded, not those of others that stand where it goes.
 
-The loss of a car is told only together with shadowing, by what a user's links have in common. With z its standard
-normal, and a(z) the fields of the n links that are told as they would have to be for the same gains,
+Whether a user outdoors is in a car, and what that costs it, is told only together with shadowing, by what its links
+have in common. With L the loss in dB, and a(L) the fields of the links that are told as they then must have been,
 
-    a(z) = a + (z − z₀) b,   b = M⁻¹ e_SF σ_car / σ_SF
-    p(z | told) ∝ N(z; 0, 1) N(a(z); 0, (1 − ρ) I + ρ 1 1ᵀ)
+    a(L) = a + (L − L₀) b,   b = M⁻¹ e_SF / σ_SF
+    p(L | told) ∝ p(L) exp(−½ a(L)ᵀ C⁻¹ a(L)),   p(L) = (1 − q) δ(L) + q N(L; 9, 5²),   q the share of cars
 
-which is normal again. Each run draws its own z, and takes a(z) for a: where users stand, nothing changes by it.
+a mixture again; C is 1 on its diagonal and ρ between sites, within a state and a parameter. Each run draws its own
+L, and takes a(L) for a: where users stand, nothing changes by it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -42,8 +43,6 @@ from ranvier.dtops.simulator.propagation.statistical_gains import (
 )
 
 LEAST_LEVEL = 1e-12
-MOST_SITE_CORRELATION = 1 - 1e-9
-"""Short of one, at which the fields of sites are one field and their covariance has no inverse."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +53,20 @@ class ConditionalGains(StatisticalGains):
 
     large_scale_told   False: of the scene only line of sight is told; shadowing, K and delay spread are the run's,
                        and cars are as the scene has them, since medians tell their loss
+    car_share          of users outdoors, from which runs draw theirs; None: cars are as the scene has them
     told_sites         (U, S) bool: to which sites each user's links are told; None: to all
     """
 
     large_scale_told: bool = True
+    car_share: float | None = None
     told_sites: Tensor | None = None
 
     def _field_keys(self, purpose: int, *parts: Tensor | int) -> Tensor:
         return self.seeds.run_keys(purpose, *parts)
 
-    def _traits(self, near: Near, which: Tensor) -> UserTraits:
-        user = super()._traits(near, which)
-        told, far = self._told.at(near, which)
-        user.car_normal = torch.where((far == 0).all(dim=1), user.car_normal, told.car_normal[:, 0])
+    def _traits(self, which: Tensor) -> UserTraits:
+        user = super()._traits(which)
+        user.car_db = self._told.car_db[which[:, 0], which[:, 1], 0]
         return user
 
     def _sight(self, near: Near, which: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ class ConditionalGains(StatisticalGains):
         correlation = torch.exp(-far[..., None] / self._states.distance_m[state])
         fresh = super()._fields(near, place_m, state, which)
         drawn = torch.where(
-            far[..., None] == 0, told.fields, fresh + correlation * (told.car_fields - told.run_fields)
+            far[..., None] == 0, told.fields, fresh + correlation * (told.fields - told.run_fields)
         )
         return torch.where((state == told.state)[..., None], drawn, fresh)
 
@@ -109,48 +109,47 @@ class ConditionalGains(StatisticalGains):
         los = scene._los(near, paths, which)
         state = torch.where(user.indoor[:, None], O2I, torch.where(los, LOS, NLOS))
         likely = los_probability(self.layout.environment, paths.distance_out, paths.user_height)
-        keys = self.seeds.run_keys(streams.purpose("line of sight where told"))[which[:, 0]]
-        draw = streams.uniform(
-            streams.chain(keys[:, None], self.population.key[which[:, 1]][:, None], self._site_keys)
-        )
+        draw = streams.uniform(self._run_keys("line of sight where told", which[:, None], self._site_keys))
         level = torch.where(los, draw * likely, likely + draw * (1 - likely))
-        found = scene._fields(near, place, state, which)
-        car, car_fields = self._car(user, found, state, which)
+        a = scene._fields(near, place, state, which)
+        car_db, a = self._cars(user, a, state, which)
         return _Told(
-            near.offset_m, state, car[:, None].expand_as(state),
+            near.offset_m, state, car_db[:, None].expand_as(state),
             torch.special.ndtri(level.clamp(LEAST_LEVEL, 1 - LEAST_LEVEL)), super()._sight(near, which),
-            found, car_fields, super()._fields(near, place, state, which),
+            a, super()._fields(near, place, state, which),
         )  # fmt: skip
 
-    def _car(self, user: UserTraits, found: Tensor, state: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
-        """The run's z (n,), drawn given the gains of the scene's fields a (n, S, 3), and a(z)."""
-        if not (self.large_scale_told and self.shadowing and bool(user.in_car.any())):
-            return user.car_normal, found
-        table = self._states
-        shadow = torch.zeros(3, 3, 1, dtype=torch.float64, device=found.device)
-        shadow[:, 0] = penetration.CAR_SIGMA_DB / table.sigma[:, :1]
-        change = torch.linalg.solve(table.mixing, shadow)[..., 0][state] * user.in_car[:, None, None]
-        told = torch.ones_like(state, dtype=torch.bool)
-        if self.told_sites is not None:
-            told = self.told_sites.to(state.device)[which[:, 1]]
-        precision = torch.ones_like(user.car_normal)
-        slope = user.car_normal.clone()
-        for each in (LOS, NLOS, O2I):
-            links = told & (state == each)
-            precision += self._product(change, change, links)
-            slope += self._product(change, found, links)
-        keys = self.seeds.run_keys(streams.purpose("car where told"))[which[:, 0]]
-        drawn = streams.normal(streams.chain(keys, self.population.key[which[:, 1]]))
-        step = torch.where(user.in_car, -slope / precision + drawn * precision.rsqrt(), 0.0)
-        return user.car_normal + step, found + step[:, None, None] * change
+    def _run_keys(self, purpose: str, which: Tensor, *parts: Tensor) -> Tensor:
+        """Keys of draws that belong to users `which` (…, 2) in their run."""
+        run = self.seeds.run_keys(streams.purpose(purpose))[which[..., 0]]
+        return streams.chain(run, self.population.key[which[..., 1]], *parts)
 
-    def _product(self, a: Tensor, b: Tensor, links: Tensor) -> Tensor:
-        """aᵀ C⁻¹ b (n,) over the links (n, S) of one state, C = (1 − ρ) I + ρ 1 1ᵀ (Sherman & Morrison 1950)."""
-        rho = min(self.site_correlation, MOST_SITE_CORRELATION)
-        a, b = a * links[..., None], b * links[..., None]
-        common = rho / (1 - rho + rho * links.sum(dim=1))
-        apart = (a * b).sum(dim=1) - common[:, None] * a.sum(dim=1) * b.sum(dim=1)
-        return apart.sum(dim=1) / (1 - rho)
+    def _cars(self, user: UserTraits, a: Tensor, state: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+        """The run's L (n,) given the gains of the scene's fields a (n, S, 3), and a(L)."""
+        if self.car_share is None or not (self.large_scale_told and self.shadowing):
+            return user.car_db, a
+        table, was = self._states, user.car_db
+        b = (torch.linalg.inv(table.mixing)[..., 0] / table.sigma[:, :1])[state]
+        told = torch.ones_like(state) if self.told_sites is None else self.told_sites[which[:, 1]].to(state)
+        # b is the same on all links of a state, and C 1 = (1 + ρ (n − 1)) 1: so bᵀ C⁻¹ = bᵀ / (1 + ρ (n − 1)).
+        kind = torch.nn.functional.one_hot(state, 3) * told[..., None]
+        alike = kind.sum(dim=1).gather(1, state).clamp(min=1)
+        c_b = b * (told / (1 + self.site_correlation * (alike - 1)))[..., None]
+        square, slope = (c_b * b).sum(dim=(1, 2)), (c_b * a).sum(dim=(1, 2))
+        mean, variance = penetration.CAR_MEAN_DB - was, penetration.CAR_SIGMA_DB**2
+        precision = square + 1 / variance
+        step = (mean / variance - slope) / precision
+        share = torch.tensor(self.car_share, dtype=torch.float64, device=a.device)
+        none = torch.log1p(-share) + was * slope - was**2 * square / 2
+        some = (
+            torch.log(share)
+            + (step**2 * precision - mean**2 / variance - torch.log(precision * variance)) / 2
+        )
+        draw = streams.uniform(self._run_keys("in a car where told", which))
+        normal = streams.normal(self._run_keys("car where told", which))
+        in_car = ~user.indoor & (draw < torch.sigmoid(some - none))
+        loss = torch.where(in_car, was + step + normal * precision.rsqrt(), 0.0)
+        return loss, a + (loss - was)[:, None, None] * b
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,25 +158,22 @@ class _Told:
 
     offset_m             (…, S, 2) from the site to the user
     state                (…, S) int64
-    car_normal           (…, S) standard normal of the user's car, drawn by the run given the gains
+    car_db               (…, S) loss of the user's car, drawn by the run given the gains
     sight, run_sight     (…, S) standard normal of line of sight: drawn given the state, and of the run's field
-    fields               (…, S, 3) independent standard normals as the scene has them
-    car_fields           (…, S, 3) those with which the run's car has the same gains
-    run_fields           (…, S, 3) of the run's own fields
+    fields, run_fields   (…, S, 3) independent standard normals: the scene's, with that car, and of the run's fields
     """
 
     offset_m: Tensor
     state: Tensor
-    car_normal: Tensor
+    car_db: Tensor
     sight: Tensor
     run_sight: Tensor
     fields: Tensor
-    car_fields: Tensor
     run_fields: Tensor
 
     def columns(self) -> tuple[Tensor, ...]:
         """All, in their order."""
-        return tuple(getattr(self, each.name) for each in fields(self))
+        return tuple(getattr(self, name) for name in self.__slots__)
 
     def at(self, near: Near, which: Tensor) -> tuple[_Told, Tensor]:
         """Of the sites of n users (n, M), and how far (n, M) each user is from its place, seen from the site."""

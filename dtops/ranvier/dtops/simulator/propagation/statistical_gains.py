@@ -81,7 +81,7 @@ class StatisticalGains:
         """Columns of LinkGains for n users at `place_m` (n, 3) that are `which` (n, 2)."""
         snapped = on_grid(place_m)
         near = nearest(self._table, snapped)
-        user = self._traits(near, which)
+        user = self._traits(which)
         paths = self._paths(near, snapped, user, which)
         los = self._los(near, paths, which)
         state = torch.where(user.indoor[:, None], O2I, torch.where(los, LOS, NLOS))
@@ -97,8 +97,7 @@ class StatisticalGains:
             per_link(los), per_link(spread), per_link(k_factor),
         )  # fmt: skip
 
-    def _traits(self, near: Near, which: Tensor) -> UserTraits:  # noqa: ARG002
-        """What n users are, at the place from which they hear `near`."""
+    def _traits(self, which: Tensor) -> UserTraits:
         return UserTraits(self.population, self.seeds, which, self.layout.environment)
 
     def _paths(self, near: Near, place_m: Tensor, user: UserTraits, which: Tensor) -> Paths:
@@ -251,16 +250,13 @@ class _States:
 class UserTraits:
     """What n users are, wherever they go: indoors, in a car, and what that costs.
 
-    car_normal  (n,) standard normal of the car's loss
+    indoor   (n,) bool; depth_m (n,) within the building
+    car_db   (n,) loss of the car; 0 outside of one
     """
 
     def __init__(self, population: Population, seeds: Seeds, which: Tensor, environment: str) -> None:
         at = (which[:, 0], which[:, 1])
-        self.indoor, self._low, self.in_car = (
-            population.indoor[at],
-            population.low_loss[at],
-            population.in_car[at],
-        )
+        self.indoor, self._low = population.indoor[at], population.low_loss[at]
 
         def keys(purpose: str) -> Tensor:
             return _user_keys(seeds, population, purpose, which)
@@ -268,13 +264,13 @@ class UserTraits:
         first, second = (streams.uniform(keys(f"indoor depth {i}")) for i in (1, 2))
         depth = penetration.indoor_depth_m(environment, first, second)  # type: ignore[arg-type]
         self.depth_m = torch.where(self.indoor, depth, 0.0)
-        self._wall, self.car_normal = (streams.normal(keys(name)) for name in ("building", "car"))
+        self._wall, glass = (streams.normal(keys(name)) for name in ("building", "car"))
+        self.car_db = torch.where(population.in_car[at], penetration.car_loss_db(glass), 0.0)
 
     def loss_db(self, ghz: float) -> Tensor:
         """Penetration (n,) in dB."""
         building = penetration.building_loss_db(ghz, self._low, self.depth_m, self._wall)
-        car = penetration.car_loss_db(self.car_normal)
-        return torch.where(self.indoor, building, 0.0) + torch.where(self.in_car, car, 0.0)
+        return torch.where(self.indoor, building, 0.0) + self.car_db
 
 
 def _user_keys(seeds: Seeds, population: Population, purpose: str, which: Tensor) -> Tensor:
