@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,9 @@ def asked_meanwhile(service: ForecastService, work: Callable[[], object]) -> lis
     with ThreadPoolExecutor(3) as pool:
         asks = [pool.submit(ask) for _ in range(3)]
         try:
-            time.sleep(0.3)
+            end_s = time.monotonic() + 60
+            while not answers and time.monotonic() < end_s:
+                time.sleep(0.05)
             work()
             time.sleep(0.3)
         finally:
@@ -195,28 +198,33 @@ def test_an_answer_that_comes_too_late_is_said_to(service: ForecastService, tmp_
 # ---------------------------------------------------------------- faults of replicas
 @pytest.mark.slow
 @pytest.mark.xdist_group("ray")
+@pytest.mark.timeout(600)
 def test_a_replica_that_is_killed_costs_no_answer(replicas: Any, tmp_path: Path) -> None:
+    from ray.exceptions import RayActorError
+
     replicas.reload(model(tmp_path / "third", "3"))
     before = {each.pid for each in replicas._about()}
 
     answers = asked_meanwhile(replicas, lambda: os.kill(min(before), signal.SIGKILL))
     assert answers
     assert {answer.answered_by for answer in answers} == {"ray_serve"}
-    end_s = time.monotonic() + 60
-    while len(after := {each.pid: each.version for each in replicas._about()}) < 2 or min(before) in after:
+    end_s, after = time.monotonic() + 180, dict[int, str]()
+    while len(after) < 2 or min(before) in after:
         assert time.monotonic() < end_s, "no replica took the place of the one that was killed"
         time.sleep(0.2)
+        with suppress(TimeoutError, RayActorError):  # of one that is known not to be there a little later
+            after = {each.pid: each.version for each in replicas._about()}
     assert set(after.values()) == {"3"}, "the new one has the model that was promoted"
 
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("ray")
 def test_what_comes_at_once_is_worked_on_together(replicas: Any, tmp_path: Path) -> None:
-    replicas.reload(model(tmp_path / "slow", "slow", slow_s=0.2))
+    replicas.reload(model(tmp_path / "slow", "slow", slow_s=1.0))
     begin = time.monotonic()
     with ThreadPoolExecutor(24) as pool:
         list(pool.map(lambda _: replicas.forecast([scene()], H), range(24)))
-    assert time.monotonic() - begin < 24 * 0.2 / 2, "one by one the two replicas take longer"
+    assert time.monotonic() - begin < 24 * 1.0 / 2, "one by one the two replicas take longer"
 
 
 @pytest.mark.slow
@@ -237,5 +245,5 @@ def test_ray_listens_on_loopback_alone_but_for_a_port_that_asks_for_a_token(repl
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             call = channel.unary_unary("/ray.serve.ASGIService/HandleRequest")
             with pytest.raises(grpc.RpcError) as refused:
-                call(b"", timeout=5)
+                call(b"", timeout=60)
         assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED

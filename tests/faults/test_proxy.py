@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -95,10 +96,12 @@ def test_silence_passes_nothing_and_then_cuts(proxy: Proxy, echo: Echo) -> None:
     with connected(proxy) as client:
         client.sendall(b"x")
         received(client, 1)
-        silence = threading.Thread(target=proxy.silence, args=(0.3,))
+        silence = threading.Thread(target=proxy.silence, args=(2.0,))
         silence.start()
-        client.sendall(b"unheard")
+        while not all(link.silent for link in list(proxy._links)):
+            time.sleep(0.01)
         with suppress(ConnectionError):
+            client.sendall(b"unheard")
             assert client.recv(10) == b""
         silence.join()
     assert echo.got == b"x"

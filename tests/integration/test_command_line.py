@@ -71,14 +71,15 @@ def platform(run_platform: Callable[..., Any], tmp_path_factory: pytest.TempPath
         '{"specversion": "1.0", "id": "1", "type": "nothing.we.know", "source": "x", "data": {}}\n'
     )
     running.wait(lambda: running.figures()["forecasts_scored"] > 0)
-    running.wait(lambda: _scored(running, KPI, "persistence"))
+    running.wait(lambda: _issued(running, KPI, "persistence"))
+    running.wait(lambda: bool(called(running.folder, "fidelity", "--quantity", KPI, "--json").json))
     running.ingested = called(running.folder, "ingest", str(bad), "--json")
     running.wait(lambda: bool(running.get("/v1/deadletters").json()["items"]))
     return running
 
 
-def _scored(running: Any, quantity: str, model: str) -> bool:
-    """Whether the cell that the tests ask for has an outcome: not every quantity gets its first at once."""
+def _issued(running: Any, quantity: str, model: str) -> bool:
+    """Whether the cell that the tests ask for has a forecast: not every quantity gets its first at once."""
     cell = _cell(running.folder, quantity)
     asked = ["forecast", "outcomes", cell, quantity, "--model", model, "--json"]
     return bool(cell and called(running.folder, *asked).json)

@@ -42,6 +42,9 @@ EMULATED = {
     "RANVIER_INGEST__MAPPINGS": json.dumps([f"{ROOT}/examples/mappings/phone-log.toml"]),
 }  # fmt: skip
 
+PATIENCE_S = 180.0
+ASKED_FOR = ("RRU.PrbTotDl", "DRB.UEThpDl")
+"""Quantities of a cell whose forecasts the pages ask for."""
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("curl") is None, reason="the examples call curl, which is not here"),
@@ -111,7 +114,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def _address(runfile: Path, process: subprocess.Popen[bytes]) -> str:
-    end_s = time.monotonic() + 60
+    end_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < end_s and process.poll() is None:
         if runfile.exists() and runfile.read_text().endswith("}"):
             return str(json.loads(runfile.read_text())["url"])
@@ -124,19 +127,31 @@ def _awaited(url: str) -> dict[str, str]:
     bad = {"content": b"no event", "headers": {"Content-Type": "application/x-ndjson"}}
     with httpx.Client(base_url=url, timeout=30, trust_env=False) as api:
         api.post("/v1/events", **bad).raise_for_status()  # type: ignore[arg-type]
-        end_s = time.monotonic() + 60
+        end_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < end_s:
             figures: dict[str, Any] = api.get("/v1/live/snapshot").json()["figures"]
             letters = api.get("/v1/deadletters", params={"limit": 1}).json()["items"]
-            if figures["forecasts_scored"] and letters:
-                page = api.get("/v1/topology", params={"class": "NRCellDU", "limit": 2}).json()
+            page = api.get("/v1/topology", params={"class": "NRCellDU", "limit": 2}).json()
+            if (
+                figures["forecasts_scored"]
+                and letters
+                and _issued(api, page)
+                and api.get("/readyz").is_success
+            ):
                 dataset = api.get("/v1/catalogue").json()["items"][0]["id"]
                 return {
                     "cell": page["items"][0]["id"], "next": page["next"], "letter": letters[0]["id"],
                     "dataset": dataset,
                 }  # fmt: skip
             time.sleep(0.2)
-    raise AssertionError(f"nothing was scored within a minute: {figures}")
+    raise AssertionError(f"nothing was scored within {PATIENCE_S:g} s: {figures}")
+
+
+def _issued(api: httpx.Client, page: dict[str, Any]) -> bool:
+    """Whether the first cell has forecasts of what the examples ask for."""
+    asked = [{"object_id": node["id"], "quantity": name} for node in page["items"][:1] for name in ASKED_FOR]
+    found = [api.get("/v1/forecasts", params={**each, "limit": 1}).json()["items"] for each in asked]
+    return bool(found) and all(found)
 
 
 def _lay_out(folder: Path) -> None:
@@ -176,7 +191,7 @@ def _rules(url: str, seen: dict[str, str]) -> tuple[tuple[str, str], ...]:
 def test_every_example_of_a_page_runs(page: str, running: Running) -> None:
     done = subprocess.run(
         ["bash"], input=running.script(page), cwd=running.folder, env=running.env, text=True,
-        capture_output=True, timeout=120, check=False,
+        capture_output=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-2000:]}"
     assert "== " in done.stdout

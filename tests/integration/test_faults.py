@@ -69,7 +69,7 @@ def why_no_servers() -> str:
     return ""
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(bool(why_no_servers()) and os.environ.get("CI") != "true", reason=why_no_servers())
 def test_nothing_is_lost_on_the_three_servers_whatever_dies() -> None:
     """Every kind of the long form once, and kills of ingest between them, on servers of the test's own.

@@ -353,8 +353,10 @@ def test_the_map_also_works_without_positions(
     page = visit(bare, with_map=True)
     expect(page.locator(".topology .hint")).to_have_text("5 cells · 4 neighbours · 1 UE")
     expect(page.locator(".plan-note")).to_contain_text("Positions are not known")
-    page.wait_for_timeout(500)
-    colours, _ = _drawn_colours(browser, page.locator(".plan .canvas").screenshot())
+    end_s = time.monotonic() + PATIENCE_S  # software rendering draws late
+    colours = 0
+    while colours <= 20 and time.monotonic() < end_s:
+        colours, _ = _drawn_colours(browser, page.locator(".plan .canvas").screenshot())
     assert colours > 20
 
 
@@ -407,6 +409,7 @@ def test_light_and_dark_are_drawn_and_follow_the_system(
 def test_the_page_can_be_used_with_the_keyboard_alone(visit: Callable[..., Page], served: Served) -> None:
     page = visit(served, color_scheme="light")
     expect(page.locator(".fidelity-table tbody tr").first).to_be_visible()
+    expect(page.get_by_label("Node")).to_be_visible()
     reached = []
     for _ in range(12):
         page.keyboard.press("Tab")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -71,9 +71,17 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def both(first: First, clock: Clock, tmp_path: Path) -> WithinDeadline:
+def within(first: First, clock: Clock, tmp_path: Path) -> Callable[[float], WithinDeadline]:
+    """Both services, with so many seconds for the first: few where it hangs, many where it has to answer."""
     near = InProcess(load, model(tmp_path / "a"))
-    return WithinDeadline(first, near, Patience(0.05, failures=2, rest_s=10.0, asks=3), clock)
+    return lambda deadline_s: WithinDeadline(
+        first, near, Patience(deadline_s, failures=2, rest_s=10.0, asks=3), clock
+    )
+
+
+@pytest.fixture
+def both(within: Callable[[float], WithinDeadline]) -> WithinDeadline:
+    return within(20.0)
 
 
 def away() -> Unavailable:
@@ -85,7 +93,10 @@ def test_the_first_answers_while_it_can(both: WithinDeadline) -> None:
     assert (answer.answered_by, answer.because) == ("ray_serve", "")
 
 
-def test_where_the_first_hangs_the_second_answers_and_says_so(both: WithinDeadline, first: First) -> None:
+def test_where_the_first_hangs_the_second_answers_and_says_so(
+    within: Callable[[float], WithinDeadline], first: First
+) -> None:
+    both = within(0.05)
     first.holds.clear()
     answer = both.forecast([scene()], H)
     first.holds.set()
@@ -124,7 +135,10 @@ def test_after_failures_in_a_row_the_first_is_left_alone_for_a_while(
     assert both.forecast([scene()], H).answered_by == "ray_serve"
 
 
-def test_asks_that_hang_are_bounded(both: WithinDeadline, first: First, clock: Clock) -> None:
+def test_asks_that_hang_are_bounded(
+    within: Callable[[float], WithinDeadline], first: First, clock: Clock
+) -> None:
+    both = within(0.05)
     first.holds.clear()
     for _ in range(6):
         both.forecast([scene()], H)

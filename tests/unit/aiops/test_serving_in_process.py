@@ -97,12 +97,12 @@ def test_a_loader_is_found_by_its_path() -> None:
 
 def test_nobody_waits_for_more_than_the_batch_in_work_and_its_own() -> None:
     """Of one batch more may be begun by others between an answer and the caller's next look at the count."""
-    predictor = ConstantPredictor(slow_s=5e-3)
+    predictor = ConstantPredictor(slow_s=0.05)
     service = InProcess(lambda _: predictor, Path())
 
     def asks(_: int) -> int:
         most = 0
-        for _ in range(25):
+        for _ in range(5):
             before = len(predictor.batches)
             service.forecast([scene()], H)
             most = max(most, len(predictor.batches) - before)

@@ -258,7 +258,7 @@ def test_each_server_is_looked_at_whether_or_not_the_others_answer(monkeypatch: 
 
 
 def test_a_server_that_hangs_does_not_hold_up_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_stores, "LOOK_S", 0.2)
+    monkeypatch.setattr(server_stores, "LOOK_S", 2.0)
     go_on = threading.Event()
 
     def hanging() -> Any:
@@ -268,7 +268,7 @@ def test_a_server_that_hangs_does_not_hold_up_a_look(monkeypatch: pytest.MonkeyP
     openers(monkeypatch, log=hanging, graph=hanging, series=Fake)
     begin = time.monotonic()
     found = look_at_servers(load_settings().servers, load())
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
     assert [health.ok for health, _ in found.values()] == [False, False, True]
     go_on.set()
 
