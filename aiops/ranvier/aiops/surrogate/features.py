@@ -228,12 +228,22 @@ def _adjacent(scene: Scene, budget: LinkBudget, strong: Ints) -> Ints:
     mine = budget.cell[links.user[strong]]
     # By how many users hear it, and among as many by how well.
     weight = 1 + 1e-3 / (1 + np.exp(-scene.rsrp_dbm()[strong] / 40))
-    pairs = np.bincount(links.cell[strong] * count + mine, weight, count * count).reshape(count, count)
-    pairs = pairs + pairs.T
-    order = np.argsort(-pairs, axis=0, kind="stable")[:NEIGHBOURS]
-    target = np.broadcast_to(np.arange(count), order.shape)
-    kept = pairs[order, target] > 0
-    return np.stack([order[kept], target[kept]])
+    one_way, weight = _summed(links.cell[strong] * count + mine, weight)
+    other_way = one_way % count * count + one_way // count
+    pairs, weight = _summed(np.concatenate([one_way, other_way]), np.concatenate([weight, weight]))
+    source, target = pairs // count, pairs % count
+    order = np.lexsort((source, -weight, target))
+    source, target = source[order], target[order]
+    rank = np.arange(len(target)) - np.searchsorted(target, target)
+    near = np.flatnonzero(rank < NEIGHBOURS)
+    near = near[np.lexsort((target[near], rank[near]))]
+    return np.stack([source[near], target[near]])
+
+
+def _summed(keys: Ints, weights: Floats) -> tuple[Ints, Floats]:
+    """Each key once, and the sum of its weights."""
+    each, place = np.unique(keys, return_inverse=True)
+    return each, np.asarray(np.bincount(place, weights, len(each)), dtype=float)
 
 
 def logit(share: Floats, least: float = 1e-3) -> Floats:

@@ -121,5 +121,6 @@ def _near(scene: Scene, at: Floats) -> tuple[Ints, Floats]:
 
 def _distances(way_m: Floats) -> Floats:
     """(…, 3) of α, β, γ."""
-    d = np.maximum(np.sqrt((way_m**2).sum(axis=-1)), 1.0)
+    x, y, z = np.moveaxis(way_m, -1, 0)
+    d = np.maximum(np.sqrt(x * x + y * y + z * z), 1.0)
     return np.stack([np.ones(d.shape), np.log10(d), d / 1e3], axis=-1)

@@ -130,6 +130,7 @@ class _Air:
         self.others_mw = np.where(same & ~mine, power, 0.0)
         self._strong, self._strong_mw = _strongest(scene, self.others_mw)
         self._active = np.array(list(product((False, True), repeat=ENUMERATED)))
+        self._active_mw = self._active.astype(float) @ self._strong_mw.T
         self._hertz = (cells.prbs * SUBCARRIERS * _spacing_hz(scene))[self.cell]
         los = self.served & self.of_link(links.los).astype(bool)
         self._curves = curves(np.where(self.served, self.of_link(links.k_factor_db), 0.0), los)
@@ -140,12 +141,14 @@ class _Air:
 
     def rate(self, load: Floats) -> Floats:
         """(U,) bit/s, over which of the strongest send, each by itself."""
-        silent = np.exp(-((load[self._strong] / FELT) ** FELT_POWER))
-        mean = (load[self._strong] * self._strong_mw).sum(axis=1)
+        strong = load[self._strong]
+        silent = np.exp(-((strong / FELT) ** FELT_POWER)).T
+        mean = (strong * self._strong_mw).sum(axis=1)
         rest = np.maximum(self._heard(load) - mean, 0.0) + self._noise_mw
-        likely = np.where(self._active[:, None], 1 - silent, silent).prod(axis=2)
-        noise = rest + self._active.astype(float) @ self._strong_mw.T
-        snr_db = 10 * np.log10(np.maximum(self.mine_mw / noise, 1e-12))
+        likely = np.ones_like(self._active_mw)
+        for sends, not_ in zip(self._active.T, silent, strict=True):
+            likely *= np.where(sends[:, None], 1 - not_, not_)
+        snr_db = 10 * np.log10(np.maximum(self.mine_mw / (rest + self._active_mw), 1e-12))
         bits = (likely * efficiency(snr_db, self._curves)).sum(axis=0)
         return np.asarray(np.maximum(self._hertz * bits, 1.0))
 

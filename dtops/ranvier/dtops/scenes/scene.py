@@ -186,10 +186,10 @@ class Scene:
         if grid_m > 0:
             place = np.floor(place / grid_m) * grid_m + grid_m / 2
         straight = place[links.user] - np.stack([cells.x_m, cells.y_m], axis=1)[links.cell]
-        images = straight[:, None] + self.wraparound
-        nearest = (images**2).sum(-1).argmin(axis=1)
+        x, y = (straight[:, None, axis] + self.wraparound[:, axis] for axis in (0, 1))
+        nearest = (np.arange(len(links)), (x * x + y * y).argmin(axis=1))
         up: Floats = users.height_m[links.user] - cells.height_m[links.cell]
-        return np.concatenate([images[np.arange(len(links)), nearest], up[:, None]], axis=1)
+        return np.stack([x[nearest], y[nearest], up], axis=1)
 
     def serving(self) -> Ints:
         """(U,) the link of each user's strongest cell in reach, −1 for none."""
