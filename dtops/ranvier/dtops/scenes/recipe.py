@@ -82,11 +82,16 @@ RECIPES = {
         {"train": 4, "validation": 4, "known": 20, "unseen": 20}, small=True,
     ),
 }  # fmt: skip
-"""The standard set, and one for tests: fewer and smaller deployments; and both with shadowing unknown."""
+"""The standard set, and one for tests: fewer and smaller deployments."""
+RECIPES["large"] = replace(
+    RECIPES["standard"], name="large", deployments={**RECIPES["standard"].deployments, "train": 768}
+)
+"""The standard set with more to train on; what is held out is the same."""
 RECIPES |= {
     f"{name}-unknown-shadowing": replace(each, name=f"{name}-unknown-shadowing", shadowing="unknown")
     for name, each in RECIPES.items()
 }
+"""The second task of each."""
 
 
 def deployment(recipe: Recipe, split: Split, number: int) -> Deployment:

@@ -40,7 +40,7 @@ def build(
     out: Annotated[
         Path, typer.Option(help="Folder to write to; a build that was interrupted goes on there.")
     ],
-    recipe: Annotated[str, typer.Option(help="standard, or small (docs/datasets.md).")] = "standard",
+    recipe: Annotated[str, typer.Option(help="standard, large or small (docs/datasets.md).")] = "standard",
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Processes side by side; as many as there are cores if not given."),
