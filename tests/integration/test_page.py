@@ -409,7 +409,7 @@ def test_light_and_dark_are_drawn_and_follow_the_system(
 def test_the_page_can_be_used_with_the_keyboard_alone(visit: Callable[..., Page], served: Served) -> None:
     page = visit(served, color_scheme="light")
     expect(page.locator(".fidelity-table tbody tr").first).to_be_visible()
-    expect(page.get_by_label("Node")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Node")).to_be_visible()
     reached = []
     for _ in range(12):
         page.keyboard.press("Tab")
